@@ -1,0 +1,5 @@
+//! Millstream, a Kafka-compatible event broker: see `src/ARCHITECTURE.md` for the map.
+
+pub mod io;
+pub mod runtime;
+pub mod types;
