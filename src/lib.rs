@@ -4,6 +4,7 @@ pub mod connection;
 pub mod formats;
 pub mod io;
 pub mod log;
+pub mod metadata;
 pub mod partition;
 pub mod planted;
 pub mod prng;
