@@ -1,0 +1,5 @@
+//! All benches, one module per subject.
+
+mod protocol;
+
+criterion::criterion_main!(protocol::benches);
