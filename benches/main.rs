@@ -1,4 +1,4 @@
-//! All benches, one module per subject.
+//! Every micro-benchmark in one binary: `cargo bench --bench main -- protocol`.
 
 mod protocol;
 
