@@ -8,6 +8,7 @@ pub mod metadata;
 pub mod partition;
 pub mod planted;
 pub mod prng;
+pub mod protocol;
 pub mod record;
 pub mod runtime;
 #[cfg(feature = "simulation")]

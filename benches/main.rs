@@ -1,0 +1,5 @@
+//! Every micro-benchmark in one binary: `cargo bench --bench main -- protocol`.
+
+mod protocol;
+
+criterion::criterion_main!(protocol::benches);
