@@ -12,7 +12,9 @@ mod crc;
 mod header;
 mod iteration;
 mod recompression;
+mod validation;
 mod varint;
+mod walk;
 
 pub use batches::{Batch, Batches, BatchesEnd, SectionError};
 pub use building::{BatchBuilder, BatchOptions, BuildError, NewRecord, Producer};
@@ -22,3 +24,10 @@ pub use crc::{Crc32c, crc32c, crc32c_with_new_start};
 pub use header::{Attributes, BatchHeader, HEADER_BYTES, HeaderError, Stamp, TimestampType};
 pub use iteration::{Header, Headers, Record, RecordError, Records};
 pub use recompression::recompress;
+pub use validation::{
+    FaultKind, Invalid, RecordFault, Rules, TimestampRule, Validated, Validation, record_faults,
+    validate,
+};
+
+#[cfg(test)]
+mod tests;
