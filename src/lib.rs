@@ -1,6 +1,15 @@
 //! Millstream, a Kafka-compatible event broker: see `src/ARCHITECTURE.md` for the map.
 
+pub mod formats;
 pub mod io;
+pub mod log;
+pub mod partition;
+pub mod planted;
+pub mod prng;
 pub mod record;
 pub mod runtime;
+#[cfg(feature = "simulation")]
+pub mod sim;
+pub mod store;
 pub mod types;
+pub mod wal;

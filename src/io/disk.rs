@@ -150,6 +150,16 @@ pub enum DiskOp {
         /// All of its content.
         bytes: Vec<u8>,
     },
+    /// Writes a part of a small file through the page cache and does not make it durable: for
+    /// caches that can be rebuilt. Creates the file.
+    WriteAt {
+        /// The file.
+        path: FileName,
+        /// Where to.
+        position: u64,
+        /// What to write.
+        bytes: Vec<u8>,
+    },
     /// Renames, replacing what was there.
     Rename {
         /// The old path.
@@ -274,3 +284,33 @@ impl fmt::Display for DiskError {
 
 /// The answer to a request.
 pub type DiskResult = Result<DiskDone, DiskError>;
+
+/// A request with its sender: the answer comes back under the same owner and token.
+#[derive(Debug)]
+pub struct DiskRequest {
+    /// The part of the shard that asked.
+    pub owner: u32,
+    /// What it asked for, in its own words.
+    pub token: u32,
+    /// The request.
+    pub op: DiskOp,
+}
+
+/// Where one part of the shard puts its requests.
+#[derive(Debug)]
+pub struct DiskQueue<'a> {
+    owner: u32,
+    requests: &'a mut Vec<DiskRequest>,
+}
+
+impl<'a> DiskQueue<'a> {
+    /// The queue of `owner`.
+    pub fn new(owner: u32, requests: &'a mut Vec<DiskRequest>) -> Self {
+        Self { owner, requests }
+    }
+
+    /// Asks for `op`; the answer carries `token`.
+    pub fn push(&mut self, token: u32, op: DiskOp) {
+        self.requests.push(DiskRequest { owner: self.owner, token, op });
+    }
+}

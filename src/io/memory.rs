@@ -134,6 +134,18 @@ impl Buffer {
         self.extend_zeros(self.len.next_multiple_of(BLOCK_BYTES) - self.len);
     }
 
+    /// Replaces bytes that were written but not shared yet: headers that are known last.
+    ///
+    /// # Panics
+    /// When a range of this buffer exists, or `bytes` would reach behind what is written.
+    pub fn rewrite(&mut self, at: usize, bytes: &[u8]) {
+        assert!(at + bytes.len() <= self.len);
+        assert!(Arc::get_mut(&mut self.memory).is_some(), "a range of this buffer is in use");
+        // SAFETY: no range exists, and this buffer is borrowed mutably: nobody else reads.
+        let filled = unsafe { slice::from_raw_parts_mut(self.memory.start.as_ptr(), self.len) };
+        filled[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
     /// The space behind the length, for a driver that fills it; see [`Buffer::advance`].
     pub fn spare(&mut self) -> &mut [u8] {
         // SAFETY: ranges end at or before `len`, there is one `Buffer`, and it is borrowed

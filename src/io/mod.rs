@@ -5,7 +5,7 @@ mod disk;
 mod memory;
 
 pub use disk::{
-    DirectoryEntry, DiskDone, DiskError, DiskOp, DiskResult, EntryKind, FileHandle, FileName,
-    FreeSpace, OpenFile, OpenMode,
+    DirectoryEntry, DiskDone, DiskError, DiskOp, DiskQueue, DiskRequest, DiskResult, EntryKind,
+    FileHandle, FileName, FreeSpace, OpenFile, OpenMode,
 };
 pub use memory::{BLOCK_BYTES, Buffer, MemoryRange, round_down_to_block, round_up_to_block};

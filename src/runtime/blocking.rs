@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::{Mode, OFlags};
 
@@ -41,6 +42,7 @@ pub fn perform(op: DiskOp, closer: &Closer) -> DiskResult {
         DiskOp::SetLength { file, len } => done(ftruncate(RuntimeFile::of(&file), len)),
         DiskOp::ReadFile { path, bytes_max } => read_file(&path, bytes_max),
         DiskOp::WriteFile { path, bytes } => done(write_file(&path, &bytes)),
+        DiskOp::WriteAt { path, position, bytes } => done(write_at(&path, position, &bytes)),
         DiskOp::Rename { from, to } => done(fs::rename(&*from, &*to)),
         DiskOp::Remove { path } => done(fs::remove_file(&*path)),
         DiskOp::CreateDirectory { path } => done(create_directory(&path)),
@@ -107,6 +109,11 @@ fn write_file(path: &FileName, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(&**path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+fn write_at(path: &FileName, position: u64, bytes: &[u8]) -> io::Result<()> {
+    let file = File::options().write(true).create(true).truncate(false).open(&**path)?;
+    file.write_all_at(bytes, position)
 }
 
 fn create_directory(path: &FileName) -> io::Result<()> {

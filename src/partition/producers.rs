@@ -1,0 +1,269 @@
+//! Idempotent producers of one partition (KIP-98): the last five batches of each, so that a retry
+//! is answered with the offset it already has, and gaps and old epochs are refused.
+
+use smallvec::SmallVec;
+
+use crate::record::{BatchHeader, crc32c};
+use crate::types::{Map, Offset, ProducerEpoch, ProducerId, Timestamp};
+
+/// Batches remembered per producer: clients have at most five requests under way per partition.
+const BATCHES_MAX: usize = 5;
+/// The version of Kafka's snapshot file.
+const SNAPSHOT_VERSION: i16 = 1;
+
+/// A batch that was appended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProducerBatch {
+    /// The sequence of its first record.
+    pub first_sequence: i32,
+    /// The sequence of its last record.
+    pub last_sequence: i32,
+    /// The offset of its last record.
+    pub last_offset: Offset,
+    /// Its largest timestamp.
+    pub timestamp: Timestamp,
+}
+
+impl ProducerBatch {
+    /// What a batch with its final offsets leaves behind.
+    pub fn of(header: &BatchHeader) -> Self {
+        Self {
+            first_sequence: header.base_sequence,
+            last_sequence: header.last_sequence(),
+            last_offset: header.last_offset(),
+            timestamp: header.max_timestamp,
+        }
+    }
+
+    fn offset_delta(&self) -> i32 {
+        let delta = i64::from(self.last_sequence) - i64::from(self.first_sequence);
+        // Sequences go from the largest number on to 0.
+        if delta >= 0 { delta as i32 } else { (delta + i64::from(i32::MAX) + 1) as i32 }
+    }
+
+    /// The offset of its first record.
+    pub fn base_offset(&self) -> Offset {
+        self.last_offset.plus(-i64::from(self.offset_delta()))
+    }
+}
+
+/// What is known of one producer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProducerEntry {
+    /// The newest epoch that wrote.
+    pub epoch: ProducerEpoch,
+    /// When it last wrote, by the batch's timestamp.
+    pub last_timestamp: Timestamp,
+    /// The last batches, oldest first, at most five.
+    pub batches: SmallVec<[ProducerBatch; BATCHES_MAX]>,
+}
+
+/// What to do with a batch of an idempotent producer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SequenceCheck {
+    /// It continues what is there.
+    Append,
+    /// It is there already.
+    Duplicate(ProducerBatch),
+    /// A sequence is missing in between, or a new epoch does not begin with 0.
+    OutOfOrder,
+    /// A newer epoch has written.
+    OldEpoch,
+}
+
+/// The producers of one partition.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Producers {
+    entries: Map<ProducerId, ProducerEntry>,
+}
+
+impl Producers {
+    /// The number of producers.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All producers, by id.
+    pub fn sorted(&self) -> Vec<(ProducerId, &ProducerEntry)> {
+        let mut entries: Vec<_> = self.entries.iter().map(|(id, entry)| (*id, entry)).collect();
+        entries.sort_by_key(|(id, _)| *id);
+        entries
+    }
+
+    /// Judges a batch by its header.
+    pub fn check(&self, header: &BatchHeader) -> SequenceCheck {
+        // After expiry or retention anything is accepted, as in Kafka: the client has moved on.
+        let Some(entry) = self.entries.get(&header.producer_id) else {
+            return SequenceCheck::Append;
+        };
+        if header.producer_epoch < entry.epoch {
+            return SequenceCheck::OldEpoch;
+        }
+        if header.producer_epoch > entry.epoch {
+            let begins = header.base_sequence == 0;
+            return if begins { SequenceCheck::Append } else { SequenceCheck::OutOfOrder };
+        }
+        let (first, last) = (header.base_sequence, header.last_sequence());
+        let same =
+            |batch: &&ProducerBatch| batch.first_sequence == first && batch.last_sequence == last;
+        if let Some(duplicate) = entry.batches.iter().find(same) {
+            return SequenceCheck::Duplicate(*duplicate);
+        }
+        let newest = entry.batches.last().map(|batch| batch.last_sequence);
+        let follows = newest.is_none_or(|newest| follows(newest, first));
+        if follows { SequenceCheck::Append } else { SequenceCheck::OutOfOrder }
+    }
+
+    /// The newest epoch of a producer.
+    ///
+    /// # Panics
+    /// When the producer is not known.
+    pub fn epoch_of(&self, id: ProducerId) -> ProducerEpoch {
+        self.entries[&id].epoch
+    }
+
+    /// Notes a batch that was appended.
+    pub fn appended(&mut self, header: &BatchHeader) {
+        if !header.has_producer() {
+            return;
+        }
+        let entry = self.entries.entry(header.producer_id).or_insert_with(|| ProducerEntry {
+            epoch: header.producer_epoch,
+            last_timestamp: header.max_timestamp,
+            batches: SmallVec::new(),
+        });
+        if entry.epoch != header.producer_epoch {
+            entry.epoch = header.producer_epoch;
+            entry.batches.clear();
+        }
+        if entry.batches.len() == BATCHES_MAX {
+            entry.batches.remove(0);
+        }
+        entry.last_timestamp = header.max_timestamp;
+        entry.batches.push(ProducerBatch::of(header));
+    }
+
+    /// Puts back what a checkpoint has.
+    pub fn restore(&mut self, id: ProducerId, entry: ProducerEntry) {
+        assert!(entry.batches.len() <= BATCHES_MAX);
+        self.entries.insert(id, entry);
+    }
+
+    /// Forgets producers that last wrote before `timestamp`.
+    pub fn expire(&mut self, timestamp: Timestamp) {
+        self.entries.retain(|_, entry| entry.last_timestamp > timestamp);
+    }
+
+    /// Kafka's snapshot file: of each producer the last batch. Version, CRC-32C, then the entries.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut entries = Vec::new();
+        let count = i32::try_from(self.entries.len()).expect("fewer producers than 2^31");
+        entries.extend_from_slice(&count.to_be_bytes());
+        for (id, entry) in self.sorted() {
+            let Some(last) = entry.batches.last() else { continue };
+            entries.extend_from_slice(&id.get().to_be_bytes());
+            entries.extend_from_slice(&entry.epoch.get().to_be_bytes());
+            entries.extend_from_slice(&last.last_sequence.to_be_bytes());
+            entries.extend_from_slice(&last.last_offset.get().to_be_bytes());
+            entries.extend_from_slice(&last.offset_delta().to_be_bytes());
+            entries.extend_from_slice(&entry.last_timestamp.get().to_be_bytes());
+            // No coordinator epoch, no open transaction.
+            entries.extend_from_slice(&(-1i32).to_be_bytes());
+            entries.extend_from_slice(&(-1i64).to_be_bytes());
+        }
+        let mut file = SNAPSHOT_VERSION.to_be_bytes().to_vec();
+        file.extend_from_slice(&crc32c(&entries).to_be_bytes());
+        file.extend_from_slice(&entries);
+        file
+    }
+}
+
+/// Whether `first` continues a producer whose last sequence was `newest`.
+fn follows(newest: i32, first: i32) -> bool {
+    i64::from(first) == i64::from(newest) + 1 || (first == 0 && newest == i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Attributes;
+    use crate::types::LeaderEpoch;
+
+    fn header(epoch: i16, first: i32, count: i32, offset: i64) -> BatchHeader {
+        BatchHeader {
+            base_offset: Offset::new(offset),
+            batch_length: 100,
+            leader_epoch: LeaderEpoch::new(0),
+            crc: 0,
+            attributes: Attributes::new(0),
+            last_offset_delta: count - 1,
+            base_timestamp: Timestamp::new(5),
+            max_timestamp: Timestamp::new(5),
+            producer_id: ProducerId::new(9),
+            producer_epoch: ProducerEpoch::new(epoch),
+            base_sequence: first,
+            record_count: count,
+        }
+    }
+
+    #[test]
+    fn a_retry_gets_the_offset_it_already_has() {
+        let mut producers = Producers::default();
+        for batch in 0..7 {
+            let header = header(0, batch * 10, 10, i64::from(batch) * 10);
+            assert_eq!(producers.check(&header), SequenceCheck::Append);
+            producers.appended(&header);
+        }
+        let SequenceCheck::Duplicate(found) = producers.check(&header(0, 20, 10, 0)) else {
+            panic!("the fifth last batch is remembered")
+        };
+        assert_eq!((found.base_offset().get(), found.last_offset.get()), (20, 29));
+        assert_eq!(producers.check(&header(0, 10, 10, 0)), SequenceCheck::OutOfOrder);
+        assert_eq!(producers.check(&header(0, 20, 5, 0)), SequenceCheck::OutOfOrder);
+        assert_eq!(producers.check(&header(0, 71, 1, 0)), SequenceCheck::OutOfOrder);
+        assert_eq!(producers.check(&header(0, 70, 1, 0)), SequenceCheck::Append);
+    }
+
+    #[test]
+    fn a_new_epoch_begins_with_zero_and_fences_the_old() {
+        let mut producers = Producers::default();
+        producers.appended(&header(3, 0, 1, 0));
+        assert_eq!(producers.check(&header(4, 1, 1, 1)), SequenceCheck::OutOfOrder);
+        assert_eq!(producers.check(&header(4, 0, 1, 1)), SequenceCheck::Append);
+        producers.appended(&header(4, 0, 1, 1));
+        assert_eq!(producers.check(&header(3, 1, 1, 2)), SequenceCheck::OldEpoch);
+    }
+
+    #[test]
+    fn sequences_go_on_from_the_largest_number_to_zero() {
+        let mut producers = Producers::default();
+        let wrapping = header(0, i32::MAX - 1, 4, 100);
+        assert_eq!(wrapping.last_sequence(), 1);
+        producers.appended(&wrapping);
+        assert_eq!(
+            producers.check(&wrapping),
+            SequenceCheck::Duplicate(ProducerBatch::of(&wrapping))
+        );
+        assert_eq!(ProducerBatch::of(&wrapping).base_offset().get(), 100);
+        assert_eq!(producers.check(&header(0, 2, 1, 104)), SequenceCheck::Append);
+        let mut at_end = Producers::default();
+        at_end.appended(&header(0, i32::MAX, 1, 0));
+        assert_eq!(at_end.check(&header(0, 0, 1, 1)), SequenceCheck::Append);
+    }
+
+    #[test]
+    fn an_unknown_producer_may_begin_anywhere_and_a_silent_one_is_forgotten() {
+        let mut producers = Producers::default();
+        assert_eq!(producers.check(&header(0, 77, 1, 0)), SequenceCheck::Append);
+        producers.appended(&header(0, 77, 1, 0));
+        producers.expire(Timestamp::new(4));
+        assert_eq!(producers.len(), 1);
+        producers.expire(Timestamp::new(5));
+        assert!(producers.is_empty());
+    }
+}

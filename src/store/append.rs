@@ -1,0 +1,348 @@
+//! Appending: room is asked for first, then nothing but a failing disk can fail; the answer is given
+//! when the commit is durable, or before it where the topic says so.
+
+use std::collections::VecDeque;
+
+use super::{Owner, Reply, Store, StoreEvent};
+use crate::io::DiskQueue;
+use crate::log::Place;
+use crate::partition::{Durability, LogEnd, SequenceCheck, Waiter};
+use crate::planted::{Bug, planted};
+use crate::record::BatchHeader;
+use crate::types::{LeaderEpoch, Lsn, Now, Offset, ProducerEpoch, Timestamp};
+use crate::wal::{EntryKind, EntryMeta, Logged, Urgency};
+
+/// What an append brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    /// The offset of the first record.
+    pub base_offset: Offset,
+    /// The time given to all records, where the topic asks for that; else -1.
+    pub log_append_time: Timestamp,
+    /// The log start offset.
+    pub log_start_offset: Offset,
+}
+
+/// Why a batch was not appended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AppendError {
+    /// The partition is not here.
+    NotHere,
+    /// A sequence is missing in front of it.
+    OutOfOrder,
+    /// A newer epoch of the same producer has written.
+    OldProducerEpoch {
+        /// The newest one.
+        current: ProducerEpoch,
+    },
+    /// The device is full.
+    StorageFull,
+    /// The broker is stopping.
+    Stopping,
+}
+
+/// The answer to an append.
+pub type AppendAnswer = Result<Appended, AppendError>;
+
+/// A validated batch of a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    /// Its header as it came.
+    pub header: &'a BatchHeader,
+    /// Everything behind the header.
+    pub body: &'a [u8],
+    /// Give all records this timestamp.
+    pub log_append_time: Option<Timestamp>,
+}
+
+/// What became of an append.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Decided.
+    Answered(AppendAnswer),
+    /// Appended; [`StoreEvent::Appended`] follows.
+    Pending,
+    /// Nothing was done for lack of room: try again after [`StoreEvent::Room`].
+    NoRoom,
+}
+
+/// How many partitions one append asks for memory.
+const EVICTIONS_MAX: usize = 64;
+/// What an append needs at least to be worth trying again.
+const ROOM_BYTES: usize = 1 << 20;
+
+/// What happens when the write-ahead log is durable up to a number.
+#[derive(Clone, Copy, Debug)]
+struct Commit {
+    lsn: Lsn,
+    slot: u32,
+    end: LogEnd,
+    answer: Option<(Reply, Appended)>,
+    /// A carried block is logged: the partition's writes may go on.
+    releases: bool,
+}
+
+/// Commits that are not durable yet, in the order of their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    queue: VecDeque<Commit>,
+    told: Vec<Waiter>,
+}
+
+impl Store {
+    /// Appends a batch to the partition in `slot`. With no `reply`, nobody waits for the answer.
+    pub fn append(
+        &mut self,
+        slot: u32,
+        batch: &Batch<'_>,
+        reply: Option<Reply>,
+        now: Now,
+    ) -> Outcome {
+        let partition = &self.partitions[slot as usize];
+        if batch.header.has_producer() {
+            match partition.producers.check(batch.header) {
+                SequenceCheck::Append => {}
+                SequenceCheck::Duplicate(found) => {
+                    let log_append_time =
+                        batch.log_append_time.map_or(Timestamp::NONE, |_| found.timestamp);
+                    return self.duplicate(slot, found.base_offset(), log_append_time, reply);
+                }
+                SequenceCheck::OutOfOrder => {
+                    return Outcome::Answered(Err(AppendError::OutOfOrder));
+                }
+                SequenceCheck::OldEpoch => {
+                    let current = partition.producers.epoch_of(batch.header.producer_id);
+                    return Outcome::Answered(Err(AppendError::OldProducerEpoch { current }));
+                }
+            }
+        }
+        if self.stopping {
+            return Outcome::Answered(Err(AppendError::Stopping));
+        }
+        if self.space.is_full() {
+            return Outcome::Answered(Err(AppendError::StorageFull));
+        }
+        let bytes = batch.header.total_bytes();
+        if !self.make_room(slot, bytes) {
+            self.room_wanted = true;
+            return Outcome::NoRoom;
+        }
+        self.append_in_room(slot, batch, reply, now)
+    }
+
+    fn append_in_room(
+        &mut self,
+        slot: u32,
+        batch: &Batch<'_>,
+        reply: Option<Reply>,
+        now: Now,
+    ) -> Outcome {
+        if self.partitions[slot as usize].must_carry() {
+            self.carry(slot, true);
+        }
+        let partition = &mut self.partitions[slot as usize];
+        let before = partition.log.unreserved_bytes();
+        let prepared = partition.prepare(batch.header, batch.log_append_time);
+        let head = prepared.header.encode();
+        let meta = EntryMeta {
+            kind: EntryKind::Append,
+            partition: partition.id,
+            sequence: prepared.sequence,
+            segment_base_offset: prepared.place.segment_base_offset,
+            position: prepared.place.position,
+        };
+        let logged = self.wal.append(&meta, &head, batch.body, Urgency::Ordinary);
+        let producers = &partition.producers;
+        let filled = partition.log.append(
+            prepared.place,
+            &prepared.header,
+            (&head, batch.body),
+            &partition.settings.log,
+            || (!producers.is_empty()).then(|| producers.snapshot()),
+            &mut self.chunks,
+            now.instant,
+        );
+        let was_recorded = partition.is_recorded();
+        partition.appended(&prepared, logged.generation);
+        self.space.reserved(before, partition.log.unreserved_bytes());
+        if was_recorded {
+            self.checkpointer.changed(slot);
+        }
+        let appended = Appended {
+            base_offset: prepared.header.base_offset,
+            log_append_time: batch.log_append_time.unwrap_or(Timestamp::NONE),
+            log_start_offset: partition.log.start_offset(),
+        };
+        let early = partition.settings.durability == Durability::Memory
+            || planted(Bug::AcknowledgeBeforeCommit);
+        let end = partition.end();
+        if filled {
+            self.chunk_filled(slot);
+        }
+        let answer = reply.filter(|_| !early).map(|reply| (reply, appended));
+        self.commits.queue.push_back(Commit {
+            lsn: logged.lsn,
+            slot,
+            end,
+            answer,
+            releases: false,
+        });
+        if early {
+            self.show(slot);
+            return Outcome::Answered(Ok(appended));
+        }
+        Outcome::Pending
+    }
+
+    /// A batch that is there already: its answer waits for the original's commit.
+    fn duplicate(
+        &mut self,
+        slot: u32,
+        base_offset: Offset,
+        log_append_time: Timestamp,
+        reply: Option<Reply>,
+    ) -> Outcome {
+        let partition = &self.partitions[slot as usize];
+        let log_start_offset = partition.log.start_offset();
+        let appended = Appended { base_offset, log_append_time, log_start_offset };
+        let (end, durable) = (partition.end(), partition.durable_end());
+        let memory = partition.settings.durability == Durability::Memory;
+        if memory || base_offset < durable.offset {
+            return Outcome::Answered(Ok(appended));
+        }
+        let answer = reply.map(|reply| (reply, appended));
+        let lsn = self.wal.last_lsn();
+        self.commits.queue.push_back(Commit { lsn, slot, end, answer, releases: false });
+        Outcome::Pending
+    }
+
+    /// Whether an append of `bytes` can be taken, after giving up memory that others can spare.
+    fn make_room(&mut self, slot: u32, bytes: usize) -> bool {
+        let partition = &self.partitions[slot as usize];
+        let memory = partition.log.memory_needed(bytes);
+        let reserved = partition.log.reserved_ahead() >= bytes as u64;
+        if !reserved && !self.space.has_room(bytes as u64) {
+            // Space for its own segment, so that it need not rely on the common reserve.
+            let mut queue = DiskQueue::new(Owner::Log(slot).encode(), &mut self.requests);
+            self.partitions[slot as usize].log.reserve(&mut queue);
+            return false;
+        }
+        // A block that must be carried goes with it.
+        if !self.wal.has_room(bytes + 2 * crate::io::BLOCK_BYTES, Urgency::Ordinary) {
+            self.checkpointer.hurry();
+            return false;
+        }
+        if !self.chunks.has_room(memory) && !self.evict(memory) {
+            self.checkpointer.hurry();
+            return false;
+        }
+        true
+    }
+
+    /// Gives up chunks that are in their segments, the oldest first, until `bytes` are free.
+    fn evict(&mut self, bytes: usize) -> bool {
+        for _ in 0..self.grown.len().min(EVICTIONS_MAX) {
+            let Some(slot) = self.grown.pop_front() else { break };
+            let Some(partition) = self.partitions.get_mut(slot as usize) else { continue };
+            if !partition.log.evict(&mut self.chunks) {
+                self.grown.push_back(slot);
+            }
+            if self.chunks.has_room(bytes) {
+                return true;
+            }
+        }
+        self.chunks.has_room(bytes)
+    }
+
+    fn chunk_filled(&mut self, slot: u32) {
+        self.grown.push_back(slot);
+        let busy = self.checkpointer.changed_count().max(1);
+        let partition = &mut self.partitions[slot as usize];
+        let size = self.chunks.affordable(crate::log::ChunkSize::LARGEST, busy);
+        partition.log.limit_chunks(size);
+        let mut queue = DiskQueue::new(Owner::Log(slot).encode(), &mut self.requests);
+        partition.log.pump(&mut queue);
+    }
+
+    /// Puts the bytes of the last block, which is not full, into the newest file of the write-ahead
+    /// log. With `holds`, they stand in the segment only, and it is not written until the entry is
+    /// durable.
+    pub(super) fn carry(&mut self, slot: u32, holds: bool) -> Option<Logged> {
+        let partition = &mut self.partitions[slot as usize];
+        let (place, bytes) = partition.log.partial_block()?;
+        let Place { segment_base_offset, position } = place;
+        let meta = EntryMeta {
+            kind: EntryKind::Carry,
+            partition: partition.id,
+            sequence: partition.sequence,
+            segment_base_offset,
+            position,
+        };
+        let logged = self.wal.append(&meta, &[], &bytes, Urgency::MakesRoom);
+        partition.carried(logged.generation, place);
+        let end = partition.end();
+        if holds {
+            partition.log.hold();
+        }
+        let commit = Commit { lsn: logged.lsn, slot, end, answer: None, releases: holds };
+        self.commits.queue.push_back(commit);
+        Some(logged)
+    }
+
+    /// The write-ahead log is durable up to a new number: answers and shows what that covers.
+    pub(super) fn committed(&mut self) {
+        let durable = self.wal.durable_lsn();
+        while let Some(commit) = self.commits.queue.pop_front_if(|commit| commit.lsn <= durable) {
+            let Commit { slot, end, answer, releases, .. } = commit;
+            if let Some((reply, appended)) = answer {
+                self.events.push(StoreEvent::Appended(reply, Ok(appended)));
+            }
+            let Some(partition) = self.partitions.get_mut(slot as usize) else { continue };
+            if releases {
+                let mut queue = DiskQueue::new(Owner::Log(slot).encode(), &mut self.requests);
+                partition.log.release(&mut queue);
+            }
+            if partition.committed(end) {
+                self.show(slot);
+            }
+        }
+    }
+
+    /// Tells who waits for what has become visible.
+    fn show(&mut self, slot: u32) {
+        let partition = &mut self.partitions[slot as usize];
+        if partition.waiting.is_empty() {
+            return;
+        }
+        let visible = partition.high_watermark().bytes;
+        partition.waiting.reached(visible, &mut self.commits.told);
+        self.events.extend(self.commits.told.drain(..).map(StoreEvent::Readable));
+    }
+
+    /// Logs an entry of the metadata log, which belongs to no partition. It is durable when
+    /// [`Wal::durable_lsn`](crate::wal::Wal::durable_lsn) reaches its number.
+    pub fn log_metadata(&mut self, entry: &[u8]) -> Logged {
+        let meta = EntryMeta {
+            kind: EntryKind::Metadata,
+            partition: crate::types::TopicPartition::default(),
+            sequence: crate::types::PartitionSequence::new(0),
+            segment_base_offset: Offset::ZERO,
+            position: crate::types::Position::ZERO,
+        };
+        self.wal.append(&meta, entry, &[], Urgency::MakesRoom)
+    }
+
+    /// Raises the epoch in which a partition is led.
+    pub fn set_leader_epoch(&mut self, slot: u32, epoch: LeaderEpoch) {
+        let partition = &mut self.partitions[slot as usize];
+        assert!(epoch >= partition.leader_epoch, "leader epochs never go back");
+        partition.leader_epoch = epoch;
+    }
+
+    /// Whether an append that found no room before has a chance now.
+    pub(super) fn has_room_again(&mut self) -> bool {
+        self.wal.has_room(ROOM_BYTES, Urgency::Ordinary)
+            && self.space.has_room(ROOM_BYTES as u64)
+            && (self.chunks.has_room(ROOM_BYTES) || self.evict(ROOM_BYTES))
+    }
+}

@@ -1,0 +1,326 @@
+//! The files of one WAL: prepared with zeros, used front to back, recycled as a whole.
+
+use std::collections::VecDeque;
+
+use super::token::{Token, TokenKind};
+use crate::io::{
+    BLOCK_BYTES, Buffer, DiskDone, DiskError, DiskOp, DiskQueue, DiskResult, FileHandle, FileName,
+    MemoryRange, OpenMode,
+};
+use crate::types::Lsn;
+
+/// Files grow from small to large, so that a start is fast and a busy broker has few files.
+const FIRST_FILE_BYTES: u64 = 4 << 20;
+const GROWTH: u64 = 4;
+/// How much is zeroed by one write.
+const ZEROS_BYTES: usize = 1 << 20;
+/// Free files to have at hand: one for the next appends, one that only carried blocks and metadata
+/// may take, because they are what makes room again.
+const FREE_FILES_WANTED: usize = 2;
+
+/// A file on disk, zeroed to its full length.
+#[derive(Debug)]
+struct Slot {
+    file: FileHandle,
+    bytes: u64,
+}
+
+/// A file in use.
+#[derive(Debug)]
+struct Live {
+    generation: u64,
+    slot: u32,
+    /// Where the next sealed commit goes.
+    end: u64,
+    /// Bytes that commits still being filled may take behind `end`.
+    reserved: u64,
+}
+
+/// A file being made.
+#[derive(Debug)]
+struct Preparing {
+    slot: u32,
+    bytes: u64,
+    written: u64,
+    file: Option<FileHandle>,
+}
+
+/// A place for one commit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    pub(super) generation: u64,
+    /// The commit is the file's first: block 0 goes with it.
+    pub(super) starts_file: bool,
+    reserved: u64,
+}
+
+/// Who may take the last free file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Urgency {
+    /// Appends of clients: they wait.
+    Ordinary,
+    /// What makes room again or must not wait for it: carried blocks, metadata, log starts.
+    MakesRoom,
+}
+
+#[derive(Debug)]
+pub(super) struct Files {
+    directory: FileName,
+    bytes_max: u64,
+    file_bytes_max: u64,
+    slots: Vec<Option<Slot>>,
+    free: VecDeque<u32>,
+    live: VecDeque<Live>,
+    preparing: Option<Preparing>,
+    /// The device was full at the last attempt; a new one waits for [`Files::prepare`].
+    starved: bool,
+    next_generation: u64,
+    zeros: MemoryRange,
+}
+
+impl Files {
+    pub(super) fn new(directory: FileName, bytes_max: u64, file_bytes_max: u64) -> Self {
+        let mut zeros = Buffer::with_capacity(ZEROS_BYTES);
+        zeros.extend_zeros(ZEROS_BYTES);
+        Self {
+            directory,
+            bytes_max,
+            file_bytes_max,
+            slots: Vec::new(),
+            free: VecDeque::new(),
+            live: VecDeque::new(),
+            preparing: None,
+            starved: false,
+            next_generation: 1,
+            zeros: zeros.range(0..ZEROS_BYTES),
+        }
+    }
+
+    /// Bytes on disk, whatever they are used for.
+    pub(super) fn total_bytes(&self) -> u64 {
+        self.slots.iter().flatten().map(|slot| slot.bytes).sum()
+    }
+
+    /// Bytes of the files that replay would have to read.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.live.iter().map(|live| live.end).sum()
+    }
+
+    /// Bytes that appends may still take before something must be recycled.
+    pub(super) fn free_bytes(&self) -> u64 {
+        let current = self.live.back().map_or(0, |live| self.bytes_left(live));
+        current + self.free.iter().map(|slot| self.slot(*slot).bytes).sum::<u64>()
+    }
+
+    pub(super) fn oldest_generation(&self) -> u64 {
+        self.live.front().map_or(self.next_generation, |live| live.generation)
+    }
+
+    pub(super) fn newest_generation(&self) -> u64 {
+        self.live.back().map_or(self.next_generation, |live| live.generation)
+    }
+
+    pub(super) fn wants_files(&self) -> bool {
+        self.free.len() < FREE_FILES_WANTED
+    }
+
+    pub(super) fn has_files(&self) -> bool {
+        !self.live.is_empty() || !self.free.is_empty()
+    }
+
+    fn slot(&self, slot: u32) -> &Slot {
+        self.slots[slot as usize].as_ref().expect("free and live slots are prepared")
+    }
+
+    fn bytes_left(&self, live: &Live) -> u64 {
+        self.slot(live.slot).bytes - live.end - live.reserved
+    }
+
+    fn free_slot(&self, bytes: u64, urgency: Urgency) -> Option<usize> {
+        let kept = if urgency == Urgency::Ordinary { FREE_FILES_WANTED - 1 } else { 0 };
+        if self.free.len() <= kept {
+            return None;
+        }
+        let needed = bytes + BLOCK_BYTES as u64;
+        self.free.iter().position(|slot| self.slot(*slot).bytes >= needed)
+    }
+
+    /// Whether a commit of at most `bytes` (whole blocks) has a place.
+    pub(super) fn has_place(&self, bytes: u64, urgency: Urgency) -> bool {
+        self.live.back().is_some_and(|live| self.bytes_left(live) >= bytes)
+            || self.free_slot(bytes, urgency).is_some()
+    }
+
+    /// Reserves a place for a commit of at most `bytes`, behind all reserved before.
+    pub(super) fn reserve(&mut self, bytes: u64, urgency: Urgency) -> Option<Place> {
+        assert!(bytes.is_multiple_of(BLOCK_BYTES as u64));
+        let fits = self.live.back().is_some_and(|live| self.bytes_left(live) >= bytes);
+        let mut starts_file = false;
+        if !fits {
+            let index = self.free_slot(bytes, urgency)?;
+            let slot = self.free.remove(index).expect("just found");
+            let generation = self.next_generation;
+            self.next_generation += 1;
+            self.live.push_back(Live { generation, slot, end: 0, reserved: 0 });
+            starts_file = true;
+        }
+        let live = self.live.back_mut().expect("checked or pushed");
+        let reserved = if starts_file { bytes + BLOCK_BYTES as u64 } else { bytes };
+        live.reserved += reserved;
+        Some(Place { generation: live.generation, starts_file, reserved })
+    }
+
+    /// Turns a reservation into `bytes` at a position of a file.
+    pub(super) fn seal(&mut self, place: Place, bytes: u64) -> (FileHandle, u64) {
+        assert!(bytes <= place.reserved);
+        let oldest = self.oldest_generation();
+        let index = usize::try_from(place.generation - oldest).expect("a live generation");
+        let live = &mut self.live[index];
+        assert_eq!(live.generation, place.generation);
+        let position = live.end;
+        assert_eq!(position == 0, place.starts_file);
+        live.end += bytes;
+        live.reserved -= place.reserved;
+        let slot = live.slot;
+        (self.slot(slot).file.clone(), position)
+    }
+
+    /// The full length of the file that a generation is written to, for its header.
+    pub(super) fn file_bytes(&self, generation: u64) -> u64 {
+        let index = usize::try_from(generation - self.oldest_generation()).expect("live");
+        self.slot(self.live[index].slot).bytes
+    }
+
+    /// Frees every file whose generation is below `generation`. The newest stays.
+    pub(super) fn recycle(&mut self, generation: u64) {
+        while self.live.len() > 1 {
+            let oldest = self.live.front().expect("more than one");
+            if oldest.generation >= generation || oldest.reserved > 0 {
+                break;
+            }
+            self.free.push_back(oldest.slot);
+            self.live.pop_front();
+        }
+    }
+
+    /// Begins another file when few are free and the cap allows it, or when no file at all could
+    /// hold a commit of `wanted` bytes.
+    pub(super) fn prepare(&mut self, wanted: u64, queue: &mut DiskQueue<'_>) {
+        self.starved = false;
+        self.prepare_more(wanted, queue);
+    }
+
+    pub(super) fn prepare_more(&mut self, wanted: u64, queue: &mut DiskQueue<'_>) {
+        if self.preparing.is_some() || self.starved {
+            return;
+        }
+        let needed = wanted + BLOCK_BYTES as u64;
+        let holds = |slot: &Slot| slot.bytes >= needed;
+        let too_small = !self.slots.iter().flatten().any(holds);
+        if self.free.len() >= FREE_FILES_WANTED && !too_small {
+            return;
+        }
+        let made = u32::try_from(self.slots.len()).expect("few files");
+        let grown = FIRST_FILE_BYTES.saturating_mul(GROWTH.saturating_pow(made.min(16)));
+        let mut bytes = grown.min(self.file_bytes_max);
+        if too_small && !self.slots.is_empty() {
+            bytes = bytes.max(needed.next_multiple_of(ZEROS_BYTES as u64));
+        }
+        let full = self.total_bytes() + bytes > self.bytes_max;
+        if full && self.slots.len() > FREE_FILES_WANTED && !too_small {
+            return;
+        }
+        self.slots.push(None);
+        let path = self.path(made);
+        self.preparing = Some(Preparing { slot: made, bytes, written: 0, file: None });
+        let open = DiskOp::Open { path, mode: OpenMode::Direct, create: true };
+        queue.push(Token::new(TokenKind::OpenToZero, made).get(), open);
+    }
+
+    fn path(&self, slot: u32) -> FileName {
+        self.directory.join(&format!("{slot:02}.wal"))
+    }
+
+    /// Goes on with the file being made. Returns whether a file became free.
+    pub(super) fn prepared(
+        &mut self,
+        kind: TokenKind,
+        result: DiskResult,
+        queue: &mut DiskQueue<'_>,
+    ) -> Result<bool, DiskError> {
+        let done = match result {
+            Ok(done) => done,
+            Err(DiskError::Full) if self.has_files() => {
+                self.abandon(queue);
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let preparing = self.preparing.as_mut().expect("asked for");
+        match (kind, done) {
+            (TokenKind::OpenToZero, DiskDone::Opened { file, .. }) => preparing.file = Some(file),
+            (TokenKind::Zero, _) => preparing.written += ZEROS_BYTES as u64,
+            (TokenKind::SyncZeros, _) => {
+                preparing.file = None;
+                let token = Token::new(TokenKind::SyncName, preparing.slot);
+                queue.push(token.get(), DiskOp::SyncDirectory { path: self.directory.clone() });
+                return Ok(false);
+            }
+            (TokenKind::SyncName, _) => {
+                let (slot, mode) = (preparing.slot, OpenMode::DirectSync);
+                let open = DiskOp::Open { path: self.path(slot), mode, create: false };
+                queue.push(Token::new(TokenKind::OpenToCommit, slot).get(), open);
+                return Ok(false);
+            }
+            (TokenKind::OpenToCommit, DiskDone::Opened { file, len }) => {
+                let Preparing { slot, bytes, .. } = self.preparing.take().expect("present");
+                assert_eq!(len, bytes, "a WAL file was zeroed to its length");
+                self.slots[slot as usize] = Some(Slot { file, bytes });
+                self.free.push_back(slot);
+                return Ok(true);
+            }
+            (kind, done) => unreachable!("{kind:?} was answered by {done:?}"),
+        }
+        self.zero_on(queue);
+        Ok(false)
+    }
+
+    fn zero_on(&mut self, queue: &mut DiskQueue<'_>) {
+        let preparing = self.preparing.as_ref().expect("being made");
+        let file = preparing.file.clone().expect("open while zeroed");
+        let slot = preparing.slot;
+        if preparing.written >= preparing.bytes {
+            queue.push(Token::new(TokenKind::SyncZeros, slot).get(), DiskOp::Sync { file });
+            return;
+        }
+        let (position, bytes) = (preparing.written, self.zeros.clone());
+        let write = DiskOp::Write { file, position, bytes };
+        queue.push(Token::new(TokenKind::Zero, slot).get(), write);
+    }
+
+    /// Gives the space of a half-made file back.
+    fn abandon(&mut self, queue: &mut DiskQueue<'_>) {
+        let Preparing { slot, .. } = self.preparing.take().expect("being made");
+        assert_eq!(slot as usize + 1, self.slots.len());
+        self.slots.pop();
+        self.starved = true;
+        let remove = DiskOp::Remove { path: self.path(slot) };
+        queue.push(Token::new(TokenKind::Abandoned, slot).get(), remove);
+    }
+
+    /// The number that the first entry of a new file carries is not known here; its place is.
+    pub(super) fn first_block(header: [u8; 48]) -> [u8; BLOCK_BYTES] {
+        let mut block = [0; BLOCK_BYTES];
+        block[..header.len()].copy_from_slice(&header);
+        block
+    }
+}
+
+/// An append's place: which generation its bytes will be found in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Logged {
+    /// The entry's number.
+    pub lsn: Lsn,
+    /// The life of the file that it goes to.
+    pub generation: u64,
+}
