@@ -11,7 +11,7 @@ use super::resource_type;
 use crate::types::{LeaderEpoch, Map, NodeId, PartitionIndex, ProducerId, Uuid};
 
 /// The settings of one resource, by name.
-pub type Settings = BTreeMap<String, String>;
+pub(super) type Settings = BTreeMap<String, String>;
 
 /// A topic.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,7 +3,7 @@
 use core::fmt;
 
 /// The longest name: with a partition's number behind it, a directory's name stays below 255 bytes.
-pub const NAME_BYTES_MAX: usize = 249;
+pub(super) const NAME_BYTES_MAX: usize = 249;
 
 /// Why a name is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
