@@ -15,6 +15,7 @@ pub mod prng;
 pub mod protocol;
 pub mod record;
 pub mod runtime;
+pub mod shard;
 #[cfg(feature = "simulation")]
 pub mod sim;
 pub mod store;

@@ -85,6 +85,8 @@ pub enum StoreEvent {
     Room,
     /// What earlier write-ahead logs held is in the segments or in this one.
     Drained,
+    /// Everything that was deleted is out of the way: its names can be used again.
+    Removed,
     /// Everything is on disk and nothing follows.
     Stopped,
 }
@@ -134,6 +136,11 @@ impl Store {
             stopping: false,
             room_wanted: false,
         }
+    }
+
+    /// Sets the log directory's id, once it is known.
+    pub fn set_log_directory_id(&mut self, id: Uuid) {
+        self.config.log_directory_id = id;
     }
 
     /// Begins: makes the write-ahead log, looks at the space.
@@ -277,7 +284,12 @@ impl Store {
                     self.space_is_back();
                 }
             }
-            Owner::Removal(key) => self.removals.completed(key, token, result, &mut queue),
+            Owner::Removal(key) => {
+                self.removals.completed(key, token, result, &mut queue);
+                if !self.is_removing() {
+                    self.events.push(StoreEvent::Removed);
+                }
+            }
             Owner::Replay(_) | Owner::Recovery(_) | Owner::Outside(_) => {
                 unreachable!("{owner:?} is not the store's")
             }
