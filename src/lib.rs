@@ -1,9 +1,14 @@
 //! Millstream, a Kafka-compatible event broker: see `src/ARCHITECTURE.md` for the map.
 
+pub mod config;
 pub mod connection;
+pub mod consensus;
+pub mod controller;
 pub mod formats;
+pub mod handlers;
 pub mod io;
 pub mod log;
+pub mod metadata;
 pub mod partition;
 pub mod planted;
 pub mod prng;

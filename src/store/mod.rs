@@ -79,8 +79,8 @@ pub enum StoreEvent {
     Appended(Reply, AppendAnswer),
     /// A fetch that waited may be answered.
     Readable(Waiter),
-    /// A read or search has ended.
-    Read(Reply, ReadAnswer),
+    /// A read or search of a partition has ended.
+    Read(Reply, TopicPartition, ReadAnswer),
     /// Appends that found no room may be tried again.
     Room,
     /// What earlier write-ahead logs held is in the segments or in this one.
@@ -238,13 +238,16 @@ impl Store {
     }
 
     /// Ends a turn: everything that arrived in it is committed together.
-    pub fn end_turn(&mut self) {
-        let mut queue = DiskQueue::new(Owner::Wal.encode(), &mut self.requests);
-        self.wal.flush(&mut queue);
+    pub fn end_turn(&mut self, now: Now) {
         if self.room_wanted && self.has_room_again() {
             self.room_wanted = false;
-            self.events.push(StoreEvent::Room);
+            self.append_queued(now);
+            if !self.room_wanted {
+                self.events.push(StoreEvent::Room);
+            }
         }
+        let mut queue = DiskQueue::new(Owner::Wal.encode(), &mut self.requests);
+        self.wal.flush(&mut queue);
     }
 
     /// Takes the answer to a request.
