@@ -1,3 +1,6 @@
+//! Decoding requests, encoding responses.
+#![allow(clippy::unwrap_used)]
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};

@@ -38,6 +38,7 @@ fn generate() -> io::Result<Vec<compile::Fault>> {
             Err(fault) => faults.push(fault),
         }
     }
+    faults.extend(compile::conflicts(&modules));
     if faults.is_empty() {
         let out = env::var("OUT_DIR").map_err(io::Error::other)?;
         fs::write(Path::new(&out).join("messages.rs"), compile::messages(&modules))?;

@@ -1,5 +1,6 @@
 //! The wire format, judged by Kafka's own classes, by Kafka's own definitions, by another codec
 //! and by hostile bytes.
+#![allow(clippy::unwrap_used, unreachable_pub)]
 
 #[path = "protocol/allocations.rs"]
 mod allocations;

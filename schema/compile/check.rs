@@ -24,7 +24,8 @@ pub fn check(file: &syntax::File) -> Result<Module, Fault> {
     measure::measure(&mut checker.structs, &checker.places);
     checker.check_elements()?;
     let name = file.path.rsplit('/').next().unwrap_or("").trim_end_matches(".txt").to_owned();
-    Ok(Module { name, doc: file.doc.clone(), messages, structs: checker.structs })
+    let (path, doc) = (file.path.clone(), file.doc.clone());
+    Ok(Module { path, name, doc, messages, structs: checker.structs })
 }
 
 struct Checker<'a> {
@@ -62,6 +63,7 @@ impl Checker<'_> {
                 _ => self.context(item)?,
             };
             messages.push(Message {
+                line: item.line,
                 definition: item.name.clone(),
                 struct_name,
                 role,

@@ -1,5 +1,7 @@
 use super::fault::Fault;
 
+const COLUMNS_MAX: usize = 100;
+
 /// A line that says something: its depth, its words and the comment behind them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {
@@ -32,6 +34,9 @@ pub fn lines(path: &str, text: &str) -> Result<Lines, Fault> {
         }
         if raw.ends_with(' ') {
             return fault("spaces at the end of the line");
+        }
+        if raw.chars().count() > COLUMNS_MAX {
+            return fault("longer than 100 characters");
         }
         let (code, comment) = match raw.split_once('#') {
             Some((code, comment)) => (code, Some(comment.trim().to_owned())),

@@ -5,6 +5,7 @@
 
 mod check;
 mod condition;
+mod conflicts;
 mod decode;
 mod emit;
 mod encode;
@@ -19,6 +20,7 @@ mod text;
 pub mod tree;
 pub mod versions;
 
+pub use conflicts::conflicts;
 pub use fault::Fault;
 use tree::Module;
 

@@ -5,6 +5,7 @@ use super::versions::Versions;
 /// What one text file defines.
 #[derive(Debug)]
 pub struct Module {
+    pub path: String,
     pub name: String,
     pub doc: Vec<String>,
     pub messages: Vec<Message>,
@@ -24,6 +25,7 @@ pub enum Role {
 /// A struct that is encoded by itself, under a version.
 #[derive(Debug)]
 pub struct Message {
+    pub line: usize,
     /// The name of the definition: `Produce`, while the struct is `ProduceRequest`.
     pub definition: String,
     pub struct_name: String,

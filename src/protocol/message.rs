@@ -46,12 +46,22 @@ pub trait Message<'a>: Field<'a> {
         Format { version, flexible, open_end: false }
     }
 
+    /// Reads the message at the start of `bytes`. What follows is ignored, as Kafka's broker does
+    /// with requests: a later client may have appended something.
+    ///
+    /// # Errors
+    /// When the bytes are no such message or the version is not defined.
+    #[inline]
+    fn decode(bytes: &'a [u8], version: i16) -> Result<Self, DecodeError> {
+        Self::decode_prefix(bytes, version).map(|(message, _)| message)
+    }
+
     /// Reads the message from all of `bytes`.
     ///
     /// # Errors
     /// When the bytes are no such message, the version is not defined, or bytes follow.
     #[inline]
-    fn decode(bytes: &'a [u8], version: i16) -> Result<Self, DecodeError> {
+    fn decode_exact(bytes: &'a [u8], version: i16) -> Result<Self, DecodeError> {
         match Self::decode_prefix(bytes, version)? {
             (message, []) => Ok(message),
             _ => Err(DecodeError::TrailingBytes),

@@ -28,7 +28,7 @@ macro_rules! info {
             versions: <$message>::VERSIONS,
             flexible_from: <$message>::FLEXIBLE_FROM,
             transcode: |bytes, from, to, writer| {
-                let message = <$message>::decode(bytes, from)?;
+                let message = <$message>::decode_exact(bytes, from)?;
                 // What was decoded is never too long to be encoded.
                 message.encode(to, writer).expect("decoded lengths fit");
                 Ok(())

@@ -3,6 +3,9 @@ use super::field::Field;
 use super::message::Format;
 use super::records::Records;
 
+// Everything on the usual way is inlined without asking the compiler, which otherwise leaves out
+// just what the innermost loops call: decoding a Produce request took twice as long.
+
 /// Takes values off the front of borrowed bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {

@@ -162,7 +162,7 @@ impl Writer {
 
     #[inline]
     pub(super) fn string(&mut self, text: Option<&str>, format: Format) {
-        let length = text.map_or(-1, |text| text.len() as i32);
+        let length = text.map_or(-1, |text| i32::try_from(text.len()).unwrap_or(i32::MAX - 1));
         if length > STRING_BYTES_MAX as i32 {
             self.failed = true;
         }
