@@ -1,5 +1,6 @@
 //! Millstream, a Kafka-compatible event broker: see `src/ARCHITECTURE.md` for the map.
 
+pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod consensus;

@@ -1,9 +1,17 @@
 //! The only folder with I/O: it carries out what the shards decide, and decides nothing itself.
 
 mod blocking;
+mod broker;
+mod clock;
 mod file;
+mod mesh;
+mod pump;
 mod ring;
+mod socket;
+mod wake;
+mod workers;
 
 pub use blocking::{for_ring, perform};
+pub use broker::{Broker, StartError};
 pub use file::{Closer, run_closer};
 pub use ring::{Completion, Ring, RingOp};
