@@ -16,7 +16,10 @@ use crate::wal::WalLimits;
 pub fn run(dir: &str, port: u16, cores: u16) {
     let settings = Arc::new(BrokerSettings::default());
     let root = FileName::new(dir);
-    let mut seed = Prng::new(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64);
+    let mut seed = Prng::new(
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
+            as u64,
+    );
     let configs = (0..cores)
         .map(|shard| ShardConfig {
             shard: ShardId::new(shard),
@@ -32,7 +35,12 @@ pub fn run(dir: &str, port: u16, cores: u16) {
                 wal_parent: root.join("wal"),
                 wal_id: 0,
                 shard: ShardId::new(shard),
-                wal: WalLimits { bytes_max: 1 << 30, file_bytes_max: 64 << 20, commit_bytes_max: 1 << 20 },
+                wal: WalLimits {
+                    bytes_max: 1 << 30,
+                    first_file_bytes: 4 << 20,
+                    file_bytes_max: 64 << 20,
+                    commit_bytes_max: 1 << 20,
+                },
                 tail_bytes_max: 1 << 30,
                 checkpoint_bytes: 64 << 20,
                 checkpoint_interval: std::time::Duration::from_secs(5),
@@ -42,14 +50,26 @@ pub fn run(dir: &str, port: u16, cores: u16) {
         })
         .collect();
     let start = std::time::Instant::now();
-    let mut broker = Broker::start(configs, ([127, 0, 0, 1], port).into()).unwrap_or_else(|error| { eprintln!("{error}"); std::process::exit(1) });
-    broker.wait_until_serving().unwrap_or_else(|error| { eprintln!("{error}"); std::process::exit(1) });
+    let mut broker =
+        Broker::start(configs, ([127, 0, 0, 1], port).into()).unwrap_or_else(|error| {
+            eprintln!("{error}");
+            std::process::exit(1)
+        });
+    broker.wait_until_serving().unwrap_or_else(|error| {
+        eprintln!("{error}");
+        std::process::exit(1)
+    });
     println!("serving on 127.0.0.1:{port} after {:?}", start.elapsed());
     let stopper = broker.stopper();
     std::thread::spawn(move || {
         let mut line = String::new();
         let _ = std::io::stdin().read_line(&mut line);
-        if line.starts_with("stop") { stopper.stop(); }
+        if line.starts_with("stop") {
+            stopper.stop();
+        }
     });
-    if let Err(error) = broker.wait() { eprintln!("{error}"); std::process::exit(1); }
+    if let Err(error) = broker.wait() {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
 }

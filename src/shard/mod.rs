@@ -249,6 +249,12 @@ impl Shard {
         &self.parts.store
     }
 
+    /// The store, for a simulation that reads what is left.
+    #[cfg(feature = "simulation")]
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.parts.store
+    }
+
     /// The image by which this shard lives.
     pub fn image(&self) -> &Arc<Image> {
         &self.parts.image

@@ -225,6 +225,19 @@ impl SimDisk {
         (number, nanos)
     }
 
+    /// Whether a request is a commit: a write that is durable when it completes.
+    pub fn is_commit(op: &DiskOp) -> bool {
+        let DiskOp::Write { file, .. } = op else { return false };
+        file.downcast::<SimFile>().is_some_and(|file| file.mode == OpenMode::DirectSync)
+    }
+
+    /// A part of a file as a reader sees it now.
+    pub fn peek(&self, file: &FileHandle, position: u64, len: u64) -> Vec<u8> {
+        let data = &self.inodes[&inode_of(file)].data;
+        let start = usize::try_from(position).expect("small files");
+        data[start..start + usize::try_from(len).expect("small files")].to_vec()
+    }
+
     /// Whether a request is still on its way: a cut may have taken it.
     pub fn is_in_flight(&self, number: u64) -> bool {
         self.in_flight.contains_key(&number)
@@ -403,6 +416,13 @@ impl SimDisk {
             Node::Directory(_) => DirectoryEntry { name, kind: EntryKind::Directory, len: 0 },
         };
         Ok(DiskDone::Listed(entries.into_iter().map(entry).collect()))
+    }
+
+    /// The process that asked is gone: what was on its way arrives nevertheless, and nobody hears.
+    pub fn abandon(&mut self) {
+        for number in self.in_flight.keys().copied().collect::<Vec<_>>() {
+            drop(self.complete(number));
+        }
     }
 
     /// The power goes. What was on its way may have arrived in part; what was not synced may be lost

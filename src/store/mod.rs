@@ -187,6 +187,7 @@ impl Store {
     /// When it is there already.
     pub fn add(&mut self, partition: Partition) -> u32 {
         let id = partition.id;
+        self.space.reserved(0, partition.log.unreserved_bytes());
         let slot = u32::try_from(self.partitions.insert(partition)).expect("few partitions");
         assert!(self.slots.insert(id, slot).is_none(), "a partition is added once");
         self.checkpointer.added(slot);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::WalLimits;
 use super::token::{Token, TokenKind};
 use crate::io::{
     BLOCK_BYTES, Buffer, DiskDone, DiskError, DiskOp, DiskQueue, DiskResult, FileHandle, FileName,
@@ -9,11 +10,10 @@ use crate::io::{
 };
 use crate::types::Lsn;
 
-/// Files grow from small to large, so that a start is fast and a busy broker has few files.
-const FIRST_FILE_BYTES: u64 = 4 << 20;
+/// Each file is this much larger than the one before, up to the largest.
 const GROWTH: u64 = 4;
-/// How much is zeroed by one write.
-const ZEROS_BYTES: usize = 1 << 20;
+/// How much is zeroed by one write at most.
+const ZEROS_BYTES_MAX: u64 = 1 << 20;
 /// Free files to have at hand: one for the next appends, one that only carried blocks and metadata
 /// may take, because they are what makes room again.
 const FREE_FILES_WANTED: usize = 2;
@@ -66,8 +66,7 @@ pub enum Urgency {
 #[derive(Debug)]
 pub(super) struct Files {
     directory: FileName,
-    bytes_max: u64,
-    file_bytes_max: u64,
+    limits: WalLimits,
     slots: Vec<Option<Slot>>,
     free: VecDeque<u32>,
     live: VecDeque<Live>,
@@ -79,20 +78,20 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn new(directory: FileName, bytes_max: u64, file_bytes_max: u64) -> Self {
-        let mut zeros = Buffer::with_capacity(ZEROS_BYTES);
-        zeros.extend_zeros(ZEROS_BYTES);
+    pub(super) fn new(directory: FileName, limits: &WalLimits) -> Self {
+        let zeros_bytes = ZEROS_BYTES_MAX.min(limits.first_file_bytes) as usize;
+        let mut zeros = Buffer::with_capacity(zeros_bytes);
+        zeros.extend_zeros(zeros_bytes);
         Self {
             directory,
-            bytes_max,
-            file_bytes_max,
+            limits: *limits,
             slots: Vec::new(),
             free: VecDeque::new(),
             live: VecDeque::new(),
             preparing: None,
             starved: false,
             next_generation: 1,
-            zeros: zeros.range(0..ZEROS_BYTES),
+            zeros: zeros.range(0..zeros_bytes),
         }
     }
 
@@ -221,12 +220,13 @@ impl Files {
             return;
         }
         let made = u32::try_from(self.slots.len()).expect("few files");
-        let grown = FIRST_FILE_BYTES.saturating_mul(GROWTH.saturating_pow(made.min(16)));
-        let mut bytes = grown.min(self.file_bytes_max);
+        let grown =
+            self.limits.first_file_bytes.saturating_mul(GROWTH.saturating_pow(made.min(16)));
+        let mut bytes = grown.min(self.limits.file_bytes_max);
         if too_small && !self.slots.is_empty() {
-            bytes = bytes.max(needed.next_multiple_of(ZEROS_BYTES as u64));
+            bytes = bytes.max(needed.next_multiple_of(self.zeros.len() as u64));
         }
-        let full = self.total_bytes() + bytes > self.bytes_max;
+        let full = self.total_bytes() + bytes > self.limits.bytes_max;
         if full && self.slots.len() > FREE_FILES_WANTED && !too_small {
             return;
         }
@@ -259,7 +259,7 @@ impl Files {
         let preparing = self.preparing.as_mut().expect("asked for");
         match (kind, done) {
             (TokenKind::OpenToZero, DiskDone::Opened { file, .. }) => preparing.file = Some(file),
-            (TokenKind::Zero, _) => preparing.written += ZEROS_BYTES as u64,
+            (TokenKind::Zero, _) => preparing.written += self.zeros.len() as u64,
             (TokenKind::SyncZeros, _) => {
                 preparing.file = None;
                 let token = Token::new(TokenKind::SyncName, preparing.slot);

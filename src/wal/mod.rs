@@ -34,6 +34,8 @@ const STAGES_MAX: usize = 2;
 pub struct WalLimits {
     /// All files together; the files that a commit needs at least are made even above it.
     pub bytes_max: u64,
+    /// The first file; later ones are larger, so that a start is fast and a busy broker has few.
+    pub first_file_bytes: u64,
     /// One file; above the largest entry that can be appended.
     pub file_bytes_max: u64,
     /// One commit, unless a single entry is larger. Large commits make long tails.
@@ -86,7 +88,7 @@ impl Wal {
         assert!(limits.commit_bytes_max.is_multiple_of(BLOCK_BYTES));
         Self {
             wal_id,
-            files: Files::new(directory.clone(), limits.bytes_max, limits.file_bytes_max),
+            files: Files::new(directory.clone(), &limits),
             directory,
             parent: parent.clone(),
             limits,

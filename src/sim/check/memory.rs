@@ -1,0 +1,19 @@
+//! Memory stays within its bounds.
+
+use crate::sim::broker::SimBroker;
+
+/// What the bounds leave out: one append that was admitted below the bound, chunks still referred
+/// to by a send.
+const SLACK_BYTES: usize = 2 << 20;
+const TAIL_BYTES_MAX: usize = 1 << 20;
+
+pub(in crate::sim) fn check(broker: Option<&mut SimBroker>) -> Result<(), String> {
+    let Some(broker) = broker else { return Ok(()) };
+    for shard in broker.shards.iter().flatten() {
+        let tails = shard.store().tail_bytes();
+        if tails > TAIL_BYTES_MAX + SLACK_BYTES {
+            return Err(format!("tails hold {tails} bytes"));
+        }
+    }
+    Ok(())
+}
