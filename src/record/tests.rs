@@ -464,6 +464,8 @@ fn records_are_checked_to_their_last_byte() {
     assert_eq!(header(&[0, 4, 0]), Err(Invalid::Record(RecordError::Field)));
     assert_eq!(header(&[0, 0, 0]), Err(Invalid::Record(RecordError::LongerThanContent)));
     assert_eq!(header(&[0]), Err(Invalid::Record(RecordError::Field)));
+    let longer = with(&[18, 0, 0, 0, 2, b'k', 2, b'v', 0, 0]);
+    assert_eq!(longer, Err(Invalid::Record(RecordError::LongerThanContent)));
     // What Kafka takes: any attributes, longer integers than needed.
     assert!(with(&[16, 9, 0, 0, 2, b'k', 2, b'v', 0]).is_ok());
     assert!(with(&[20, 0, 0x80, 0, 0x80, 0, 2, b'k', 2, b'v', 0]).is_ok());
