@@ -1,13 +1,21 @@
 //! Millstream, a Kafka-compatible event broker: see `src/ARCHITECTURE.md` for the map.
 
+pub mod config;
+pub mod connection;
+pub mod consensus;
+pub mod controller;
 pub mod formats;
+pub mod handlers;
 pub mod io;
 pub mod log;
+pub mod metadata;
 pub mod partition;
 pub mod planted;
 pub mod prng;
+pub mod protocol;
 pub mod record;
 pub mod runtime;
+pub mod shard;
 #[cfg(feature = "simulation")]
 pub mod sim;
 pub mod store;

@@ -39,7 +39,7 @@ pub struct Rules {
 
 impl Rules {
     /// Whether compressed records are decompressed: only so can their keys be seen.
-    fn looks_into_compressed(&self) -> bool {
+    pub fn looks_into_compressed(&self) -> bool {
         self.validation == Validation::Full || self.keys_required
     }
 }

@@ -4,16 +4,19 @@
 use std::collections::VecDeque;
 
 use super::{Owner, Reply, Store, StoreEvent};
-use crate::io::DiskQueue;
-use crate::log::Place;
+use crate::io::{BLOCK_BYTES, DiskQueue, MemoryRange};
+use crate::log::{ChunkSize, Place};
 use crate::partition::{Durability, LogEnd, SequenceCheck, Waiter};
 use crate::planted::{Bug, planted};
 use crate::record::BatchHeader;
-use crate::types::{LeaderEpoch, Lsn, Now, Offset, ProducerEpoch, Timestamp};
+use crate::types::{
+    LeaderEpoch, Lsn, Now, Offset, PartitionSequence, Position, ProducerEpoch, Timestamp,
+    TopicPartition,
+};
 use crate::wal::{EntryKind, EntryMeta, Logged, Urgency};
 
 /// What an append brought.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Appended {
     /// The offset of the first record.
     pub base_offset: Offset,
@@ -68,6 +71,8 @@ pub enum Outcome {
 
 /// How many partitions one append asks for memory.
 const EVICTIONS_MAX: usize = 64;
+/// Entry headers, blocks and chunks that appends take beside their bytes.
+const ROOM_SLACK_BYTES: usize = 64 << 10;
 /// What an append needs at least to be worth trying again.
 const ROOM_BYTES: usize = 1 << 20;
 
@@ -82,11 +87,23 @@ struct Commit {
     releases: bool,
 }
 
+/// An append that found no room, with its bytes.
+#[derive(Debug)]
+struct Queued {
+    id: TopicPartition,
+    header: BatchHeader,
+    body: MemoryRange,
+    log_append_time: Option<Timestamp>,
+    reply: Reply,
+}
+
 /// Commits that are not durable yet, in the order of their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     queue: VecDeque<Commit>,
     told: Vec<Waiter>,
+    /// Appends that wait for room, in order; others wait behind them.
+    queued: VecDeque<Queued>,
 }
 
 impl Store {
@@ -123,11 +140,86 @@ impl Store {
             return Outcome::Answered(Err(AppendError::StorageFull));
         }
         let bytes = batch.header.total_bytes();
-        if !self.make_room(slot, bytes) {
+        if !self.commits.queued.is_empty() || !self.make_room(slot, bytes) {
             self.room_wanted = true;
             return Outcome::NoRoom;
         }
         self.append_in_room(slot, batch, reply, now)
+    }
+
+    /// Appends a batch whose body another core has copied, or keeps it until there is room.
+    pub fn append_or_queue(
+        &mut self,
+        slot: u32,
+        batch: &Batch<'_>,
+        body: &MemoryRange,
+        reply: Reply,
+        now: Now,
+    ) -> Outcome {
+        let outcome = self.append(slot, batch, Some(reply), now);
+        if outcome == Outcome::NoRoom {
+            let (id, header) = (self.partitions[slot as usize].id, *batch.header);
+            self.queue(id, header, body.clone(), batch.log_append_time, reply);
+        }
+        outcome
+    }
+
+    /// Keeps an append until there is room; [`StoreEvent::Appended`] follows.
+    pub fn queue(
+        &mut self,
+        id: TopicPartition,
+        header: BatchHeader,
+        body: MemoryRange,
+        log_append_time: Option<Timestamp>,
+        reply: Reply,
+    ) {
+        self.room_wanted = true;
+        self.commits.queued.push_back(Queued { id, header, body, log_append_time, reply });
+    }
+
+    /// Appends what waited for room, as far as there is.
+    pub(super) fn append_queued(&mut self, now: Now) {
+        let mut queued = std::mem::take(&mut self.commits.queued);
+        while let Some(next) = queued.pop_front() {
+            let Queued { header, body, log_append_time, reply, .. } = &next;
+            let batch = Batch { header, body, log_append_time: *log_append_time };
+            let outcome = match self.slot(next.id) {
+                Some(slot) => self.append(slot, &batch, Some(*reply), now),
+                None => Outcome::Answered(Err(AppendError::NotHere)),
+            };
+            match outcome {
+                Outcome::Answered(answer) => self.events.push(StoreEvent::Appended(*reply, answer)),
+                Outcome::Pending => {}
+                Outcome::NoRoom => {
+                    queued.push_front(next);
+                    break;
+                }
+            }
+        }
+        self.commits.queued = queued;
+    }
+
+    /// Whether appends of `bytes` together have room now; if not, [`StoreEvent::Room`] follows.
+    pub fn has_room(&mut self, bytes: usize) -> bool {
+        let room = self.commits.queued.is_empty()
+            && self.wal.has_room(bytes + ROOM_SLACK_BYTES, Urgency::Ordinary)
+            && (self.chunks.has_room(bytes + ROOM_SLACK_BYTES)
+                || self.evict(bytes + ROOM_SLACK_BYTES));
+        if !room {
+            self.room_wanted = true;
+            self.checkpointer.hurry();
+        }
+        room
+    }
+
+    /// Tells a fetch when a partition shows as much as it waits for; at once if it does already.
+    pub fn watch(&mut self, slot: u32, waiter: Waiter) {
+        let partition = &mut self.partitions[slot as usize];
+        if partition.high_watermark().bytes >= waiter.bytes {
+            self.events.push(StoreEvent::Readable(waiter));
+        } else {
+            partition.waiting.add(waiter);
+        }
     }
 
     fn append_in_room(
@@ -228,7 +320,7 @@ impl Store {
             return false;
         }
         // A block that must be carried goes with it.
-        if !self.wal.has_room(bytes + 2 * crate::io::BLOCK_BYTES, Urgency::Ordinary) {
+        if !self.wal.has_room(bytes + 2 * BLOCK_BYTES, Urgency::Ordinary) {
             self.checkpointer.hurry();
             return false;
         }
@@ -258,7 +350,7 @@ impl Store {
         self.grown.push_back(slot);
         let busy = self.checkpointer.changed_count().max(1);
         let partition = &mut self.partitions[slot as usize];
-        let size = self.chunks.affordable(crate::log::ChunkSize::LARGEST, busy);
+        let size = self.chunks.affordable(ChunkSize::LARGEST, busy);
         partition.log.limit_chunks(size);
         let mut queue = DiskQueue::new(Owner::Log(slot).encode(), &mut self.requests);
         partition.log.pump(&mut queue);
@@ -324,10 +416,10 @@ impl Store {
     pub fn log_metadata(&mut self, entry: &[u8]) -> Logged {
         let meta = EntryMeta {
             kind: EntryKind::Metadata,
-            partition: crate::types::TopicPartition::default(),
-            sequence: crate::types::PartitionSequence::new(0),
+            partition: TopicPartition::default(),
+            sequence: PartitionSequence::new(0),
             segment_base_offset: Offset::ZERO,
-            position: crate::types::Position::ZERO,
+            position: Position::ZERO,
         };
         self.wal.append(&meta, entry, &[], Urgency::MakesRoom)
     }

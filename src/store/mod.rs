@@ -79,12 +79,14 @@ pub enum StoreEvent {
     Appended(Reply, AppendAnswer),
     /// A fetch that waited may be answered.
     Readable(Waiter),
-    /// A read or search has ended.
-    Read(Reply, ReadAnswer),
+    /// A read or search of a partition has ended.
+    Read(Reply, TopicPartition, ReadAnswer),
     /// Appends that found no room may be tried again.
     Room,
     /// What earlier write-ahead logs held is in the segments or in this one.
     Drained,
+    /// Everything that was deleted is out of the way: its names can be used again.
+    Removed,
     /// Everything is on disk and nothing follows.
     Stopped,
 }
@@ -134,6 +136,11 @@ impl Store {
             stopping: false,
             room_wanted: false,
         }
+    }
+
+    /// Sets the log directory's id, once it is known.
+    pub fn set_log_directory_id(&mut self, id: Uuid) {
+        self.config.log_directory_id = id;
     }
 
     /// Begins: makes the write-ahead log, looks at the space.
@@ -238,13 +245,16 @@ impl Store {
     }
 
     /// Ends a turn: everything that arrived in it is committed together.
-    pub fn end_turn(&mut self) {
-        let mut queue = DiskQueue::new(Owner::Wal.encode(), &mut self.requests);
-        self.wal.flush(&mut queue);
+    pub fn end_turn(&mut self, now: Now) {
         if self.room_wanted && self.has_room_again() {
             self.room_wanted = false;
-            self.events.push(StoreEvent::Room);
+            self.append_queued(now);
+            if !self.room_wanted {
+                self.events.push(StoreEvent::Room);
+            }
         }
+        let mut queue = DiskQueue::new(Owner::Wal.encode(), &mut self.requests);
+        self.wal.flush(&mut queue);
     }
 
     /// Takes the answer to a request.
@@ -274,7 +284,12 @@ impl Store {
                     self.space_is_back();
                 }
             }
-            Owner::Removal(key) => self.removals.completed(key, token, result, &mut queue),
+            Owner::Removal(key) => {
+                self.removals.completed(key, token, result, &mut queue);
+                if !self.is_removing() {
+                    self.events.push(StoreEvent::Removed);
+                }
+            }
             Owner::Replay(_) | Owner::Recovery(_) | Owner::Outside(_) => {
                 unreachable!("{owner:?} is not the store's")
             }

@@ -10,7 +10,7 @@ use crate::log::{
     FoundBatch, Load, LoadRequest, Log, Parts, Read, ReadError, ReadLimits, ReadStep,
     TimestampSearch, TimestampTarget,
 };
-use crate::types::{Offset, Position};
+use crate::types::{Offset, Position, TopicPartition};
 
 /// Reads that ask the disk at the same time; others wait for their turn.
 const READS_MAX: usize = 32;
@@ -80,6 +80,7 @@ impl Kind {
 #[derive(Debug)]
 struct Job {
     slot: u32,
+    id: TopicPartition,
     kind: Kind,
     reply: Reply,
     waits_for: Option<Load>,
@@ -140,7 +141,8 @@ impl Store {
             Err(error) => return ReadOutcome::Done(Err(ReadFailure::Segment(error))),
             Ok(ReadStep::Load(_)) => {}
         }
-        let job = Job { slot, kind, reply, waits_for: None, given: None };
+        let id = self.partitions[slot as usize].id;
+        let job = Job { slot, id, kind, reply, waits_for: None, given: None };
         let key = u32::try_from(self.reading.jobs.insert(job)).expect("bounded by connections");
         self.reading.queued.push_back(key);
         self.run_queued();
@@ -153,7 +155,7 @@ impl Store {
         {
             if let Some(answer) = self.run(key) {
                 let job = self.reading.jobs.remove(key as usize);
-                self.events.push(StoreEvent::Read(job.reply, answer));
+                self.events.push(StoreEvent::Read(job.reply, job.id, answer));
             }
         }
     }
@@ -216,7 +218,8 @@ impl Store {
         };
         if let Some(error) = failed {
             let job = self.reading.jobs.remove(key as usize);
-            self.events.push(StoreEvent::Read(job.reply, Err(ReadFailure::Segment(error))));
+            let failure = ReadFailure::Segment(error);
+            self.events.push(StoreEvent::Read(job.reply, job.id, Err(failure)));
         } else {
             self.reading.queued.push_front(key);
         }

@@ -18,6 +18,8 @@ const TOKEN_REMOVE: u32 = 2;
 struct Removal {
     parent: FileName,
     renamed: FileName,
+    /// The name is free, for good.
+    is_free: bool,
 }
 
 #[derive(Debug, Default)]
@@ -36,12 +38,13 @@ impl Removals {
         result: DiskResult,
         queue: &mut DiskQueue<'_>,
     ) {
-        let removal = &self.under_way[key as usize];
+        let removal = &mut self.under_way[key as usize];
         match (token, result) {
             (TOKEN_RENAME, Ok(_)) => {
                 queue.push(TOKEN_SYNC, DiskOp::SyncDirectory { path: removal.parent.clone() });
             }
             (TOKEN_SYNC, Ok(_)) => {
+                removal.is_free = true;
                 queue.push(TOKEN_REMOVE, DiskOp::RemoveDirectory { path: removal.renamed.clone() });
             }
             _ => drop(self.under_way.remove(key as usize)),
@@ -50,6 +53,12 @@ impl Removals {
 }
 
 impl Store {
+    /// Whether names of deleted partitions are still taken.
+    pub fn is_removing(&self) -> bool {
+        let renaming = self.removals.under_way.iter().any(|(_, removal)| !removal.is_free);
+        renaming || !self.removals.closing.is_empty()
+    }
+
     /// Deletes a partition. Its id is known to be deleted by the metadata, durably, before this.
     pub fn remove(&mut self, id: TopicPartition, now: Now) {
         let Some(slot) = self.slots.remove(&id) else { return };
@@ -77,10 +86,13 @@ impl Store {
             self.space.reserved(partition.log.unreserved_bytes(), 0);
             partition.log.discard(&mut self.chunks);
             self.forget_reads_of(slot);
-            let Some((parent, name)) = partition.log.directory_on_disk() else { continue };
+            let Some((parent, name)) = partition.log.directory_on_disk() else {
+                self.events.push(StoreEvent::Removed);
+                continue;
+            };
             let renamed = parent.join(&format!("{name}.{}{DELETED_SUFFIX}", partition.id.topic));
             let from = parent.join(&name);
-            let removal = Removal { parent, renamed: renamed.clone() };
+            let removal = Removal { parent, renamed: renamed.clone(), is_free: false };
             let key = u32::try_from(self.removals.under_way.insert(removal)).expect("few");
             let mut queue = DiskQueue::new(Owner::Removal(key).encode(), &mut self.requests);
             queue.push(TOKEN_RENAME, DiskOp::Rename { from, to: renamed });

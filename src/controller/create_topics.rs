@@ -1,0 +1,282 @@
+//! Creating topics: by counts or by assignments, with settings.
+
+use core::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Answer, Decision, Policy};
+use crate::metadata::{
+    Image, InvalidTopicName, MetadataRecord, PartitionState, resource_type, validate_topic_name,
+    would_collide,
+};
+use crate::prng::Prng;
+use crate::types::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
+
+/// More partitions in one request are refused, as by Kafka.
+const PARTITIONS_MAX: i32 = 10_000;
+
+/// A topic to be created.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct NewTopic {
+    /// Its name.
+    pub name: String,
+    /// How many partitions; -1 for the default, or when they are assigned.
+    pub partitions: i32,
+    /// How many replicas; -1 likewise.
+    pub replication_factor: i16,
+    /// The replicas of each partition; empty to let the controller choose.
+    pub assignments: Vec<(i32, Vec<NodeId>)>,
+    /// Its settings. One without a value is an error.
+    pub settings: Vec<(String, Option<String>)>,
+}
+
+/// A topic that was created, or would be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CreatedTopic {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// How many partitions it has.
+    pub partitions: i32,
+    /// How many replicas each has.
+    pub replication_factor: i16,
+    /// Its own settings.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Why a topic is not created.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CreateTopicError {
+    /// There is one of that name.
+    Exists(String),
+    /// The name is illegal.
+    Name(InvalidTopicName),
+    /// The name differs from another only in `.` and `_`.
+    Collides {
+        /// The name asked for.
+        name: String,
+        /// The one that is there.
+        other: String,
+    },
+    /// The request names it twice.
+    Duplicate(String),
+    /// The number of partitions cannot be.
+    Partitions(i32),
+    /// More replicas than brokers, or none.
+    ReplicationFactor {
+        /// How many were asked for.
+        wanted: i16,
+        /// How many brokers there are.
+        brokers: usize,
+    },
+    /// The assignment is not one.
+    Assignment(&'static str),
+    /// A setting is wrong.
+    Setting(String),
+    /// Counts and assignments were given.
+    Request(&'static str),
+}
+
+impl fmt::Display for CreateTopicError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists(name) => write!(f, "Topic '{name}' already exists."),
+            Self::Name(error) => write!(f, "{error}"),
+            Self::Collides { name, other } => write!(
+                f,
+                "Topic '{name}' collides with existing topic '{other}': '.' and '_' are one in \
+                 the names of metrics"
+            ),
+            Self::Duplicate(name) => write!(f, "the request names the topic '{name}' twice"),
+            Self::Partitions(count) => write!(
+                f,
+                "{count} partitions are not possible: ask for 1 to {PARTITIONS_MAX}, or -1 for the \
+                 default"
+            ),
+            Self::ReplicationFactor { wanted, brokers } => {
+                write!(f, "{wanted} replicas are not possible: {brokers} broker(s) are registered")
+            }
+            Self::Assignment(reason) | Self::Request(reason) => f.write_str(reason),
+            Self::Setting(reason) => f.write_str(reason),
+        }
+    }
+}
+
+pub(super) fn decide(
+    image: &Image,
+    policy: &Policy<'_>,
+    prng: &mut Prng,
+    topics: &[NewTopic],
+    validate_only: bool,
+) -> Decision {
+    let mut names = BTreeMap::<&str, usize>::new();
+    for topic in topics {
+        *names.entry(&topic.name).or_default() += 1;
+    }
+    let mut records = Vec::new();
+    let mut accepted = BTreeSet::<&str>::new();
+    let mut results = Vec::new();
+    for topic in topics {
+        let result = if names[topic.name.as_str()] > 1 {
+            Err(CreateTopicError::Duplicate(topic.name.clone()))
+        } else {
+            check_name(image, &accepted, &topic.name)
+                .and_then(|()| plan(image, policy, topic))
+                .map(|plan| create(policy, prng, topic, &plan, &mut records))
+        };
+        if result.is_ok() {
+            accepted.insert(&topic.name);
+        }
+        results.push(result);
+    }
+    if validate_only {
+        records.clear();
+        results.iter_mut().flatten().for_each(|created| created.id = Uuid::ZERO);
+    }
+    Decision { records, answer: Answer::Created(results) }
+}
+
+fn check_name(
+    image: &Image,
+    accepted: &BTreeSet<&str>,
+    name: &str,
+) -> Result<(), CreateTopicError> {
+    if image.topic_named(name).is_some() {
+        return Err(CreateTopicError::Exists(name.to_owned()));
+    }
+    validate_topic_name(name).map_err(CreateTopicError::Name)?;
+    if name.contains(['.', '_']) {
+        let known = image.topics().map(|topic| &*topic.name);
+        let other = known.chain(accepted.iter().copied()).find(|other| would_collide(other, name));
+        if let Some(other) = other {
+            let (name, other) = (name.to_owned(), other.to_owned());
+            return Err(CreateTopicError::Collides { name, other });
+        }
+    }
+    Ok(())
+}
+
+/// The replicas of each partition, and the settings.
+struct Plan {
+    replicas: Vec<Vec<NodeId>>,
+    settings: BTreeMap<String, String>,
+}
+
+fn plan(image: &Image, policy: &Policy<'_>, topic: &NewTopic) -> Result<Plan, CreateTopicError> {
+    let replicas = if topic.assignments.is_empty() {
+        spread(image, policy, topic)?
+    } else {
+        assigned(image, topic)?
+    };
+    let mut settings = BTreeMap::new();
+    for (name, value) in &topic.settings {
+        let Some(value) = value else {
+            let reason = format!("the setting {name} has no value");
+            return Err(CreateTopicError::Setting(reason));
+        };
+        settings.insert(name.clone(), value.clone());
+    }
+    (policy.check_settings)(&settings).map_err(CreateTopicError::Setting)?;
+    Ok(Plan { replicas, settings })
+}
+
+fn spread(
+    image: &Image,
+    policy: &Policy<'_>,
+    topic: &NewTopic,
+) -> Result<Vec<Vec<NodeId>>, CreateTopicError> {
+    let count = if topic.partitions == -1 { policy.default_partitions } else { topic.partitions };
+    if !(1..=PARTITIONS_MAX).contains(&count) {
+        return Err(CreateTopicError::Partitions(topic.partitions));
+    }
+    let wanted = match topic.replication_factor {
+        -1 => policy.default_replication_factor,
+        other => other,
+    };
+    let brokers: Vec<NodeId> = image.brokers.keys().copied().collect();
+    let factor = usize::try_from(wanted).ok().filter(|factor| (1..=brokers.len()).contains(factor));
+    let Some(factor) = factor else {
+        return Err(CreateTopicError::ReplicationFactor { wanted, brokers: brokers.len() });
+    };
+    let start = brokers.iter().position(|broker| *broker == policy.broker).unwrap_or(0);
+    let replicas = |partition: usize| {
+        (0..factor).map(|replica| brokers[(start + partition + replica) % brokers.len()]).collect()
+    };
+    Ok((0..count as usize).map(replicas).collect())
+}
+
+fn assigned(image: &Image, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, CreateTopicError> {
+    if topic.partitions != -1 || topic.replication_factor != -1 {
+        return Err(CreateTopicError::Request(
+            "partitions are assigned by hand: leave the number of partitions and the replication \
+             factor at -1",
+        ));
+    }
+    let mut by_index = BTreeMap::new();
+    for (index, replicas) in &topic.assignments {
+        if by_index.insert(*index, replicas.clone()).is_some() {
+            return Err(CreateTopicError::Assignment("a partition is assigned twice"));
+        }
+    }
+    let consecutive = by_index.keys().copied().eq(0..topic.assignments.len() as i32);
+    if !consecutive {
+        return Err(CreateTopicError::Assignment(
+            "the assigned partitions are not numbered 0, 1, 2 and so on",
+        ));
+    }
+    let first = by_index.values().next().map_or(0, Vec::len);
+    for replicas in by_index.values() {
+        let distinct: BTreeSet<_> = replicas.iter().collect();
+        let reason = if replicas.is_empty() {
+            "a partition is assigned to no broker"
+        } else if distinct.len() < replicas.len() {
+            "a partition is assigned to one broker twice"
+        } else if replicas.iter().any(|broker| !image.brokers.contains_key(broker)) {
+            "a partition is assigned to a broker that is not registered"
+        } else if replicas.len() != first {
+            "the assigned partitions have different numbers of replicas"
+        } else {
+            continue;
+        };
+        return Err(CreateTopicError::Assignment(reason));
+    }
+    Ok(by_index.into_values().collect())
+}
+
+fn create(
+    policy: &Policy<'_>,
+    prng: &mut Prng,
+    topic: &NewTopic,
+    plan: &Plan,
+    records: &mut Vec<MetadataRecord>,
+) -> CreatedTopic {
+    let id = Uuid::from_random(|| prng.next_u64());
+    let name = topic.name.clone();
+    records.push(MetadataRecord::Topic { id, name: name.clone() });
+    for (partition, replicas) in (0..).map(PartitionIndex::new).zip(&plan.replicas) {
+        let state = PartitionState {
+            replicas: replicas.clone(),
+            in_sync_replicas: replicas.clone(),
+            leader: replicas[0],
+            leader_epoch: LeaderEpoch::new(0),
+            partition_epoch: 0,
+            log_directory: policy.log_directory,
+        };
+        records.push(MetadataRecord::Partition { topic: id, partition, state });
+    }
+    for (setting, value) in &plan.settings {
+        records.push(MetadataRecord::Setting {
+            resource_type: resource_type::TOPIC,
+            resource: name.clone(),
+            name: setting.clone(),
+            value: Some(value.clone()),
+        });
+    }
+    CreatedTopic {
+        id,
+        name,
+        partitions: plan.replicas.len() as i32,
+        replication_factor: plan.replicas.first().map_or(0, Vec::len) as i16,
+        settings: plan.settings.clone(),
+    }
+}

@@ -1,0 +1,172 @@
+//! One file per API: what a request means, which partitions or who else has to be asked, and what
+//! the response is. Only here do domain errors become Kafka codes.
+
+mod api_versions;
+mod ask;
+mod context;
+mod create_topics;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
+mod error;
+mod fetch;
+mod find_coordinator;
+mod init_producer_id;
+mod job;
+mod list_offsets;
+mod metadata;
+mod offset_for_leader_epoch;
+mod operation;
+mod peer;
+mod produce;
+mod producer_ids;
+mod session;
+mod table;
+mod topics;
+
+use crate::protocol::{ApiKey, RequestHeader};
+use crate::types::{Instant, TopicPartition};
+
+pub use self::context::{Context, Frame, Handled, Identity, Outbound, Question, Responder};
+pub use self::job::{Job, JobResult};
+pub use self::operation::{Kind, Operation, OperationId, Operations};
+pub use self::peer::{Answer, Ask, AskError, owner};
+pub use self::producer_ids::ProducerIds;
+pub use self::session::Sessions;
+pub use self::topics::{TopicEntry, Topics};
+
+/// Handles the request in a frame. Also answers its correlation id and version, for an operation
+/// that waits.
+pub fn handle(ctx: &mut Context<'_>, frame: &[u8]) -> (Handled, i32, i16) {
+    let Ok((header, body)) = RequestHeader::split_frame(frame) else {
+        return (Handled::Close("a request without a header"), 0, 0);
+    };
+    let (correlation_id, version) = (header.correlation_id, header.request_api_version);
+    let frame = Frame { correlation_id, version, client_id: header.client_id, body };
+    let Some(api) = header.api() else {
+        return (Handled::Close("a request of an unknown API"), correlation_id, version);
+    };
+    let handled = match table::handler(api, version) {
+        Ok(handler) => handler(ctx, &frame),
+        Err(true) if api == ApiKey::ApiVersions => api_versions::unsupported(ctx, &frame),
+        Err(_) => Handled::Close("a request of an API or version that is not served"),
+    };
+    (handled, correlation_id, version)
+}
+
+/// How a waiting request goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Settled {
+    /// It waits.
+    Waiting,
+    /// The responder holds its response.
+    Responded,
+    /// It is done, and there is no response.
+    Silent,
+    /// It is done, and the connection is to be closed.
+    Close(&'static str),
+}
+
+impl Operation {
+    /// When the operation has to look again by itself.
+    pub fn due(kind: &Kind) -> Option<Instant> {
+        match kind {
+            Kind::Fetch(fetch) => fetch.deadline(),
+            _ => None,
+        }
+    }
+
+    /// Takes a partition's answer.
+    pub fn answered(&mut self, ctx: &mut Context<'_>, item: u32, answer: Answer) -> Settled {
+        let correlation_id = self.correlation_id;
+        let done = match &mut self.kind {
+            Kind::Produce(produce) => produce.answered(item, answer),
+            Kind::Fetch(fetch) => fetch.answered(ctx, item, answer) == fetch::Progress::Done,
+            Kind::ListOffsets(list) => list.answered(item, answer),
+            Kind::OffsetForLeaderEpoch(epochs) => epochs.answered(item, answer),
+            other => unreachable!("{other:?} asks no partition"),
+        };
+        if !done {
+            return Settled::Waiting;
+        }
+        match &mut self.kind {
+            Kind::Produce(produce) => {
+                return settle_produce(produce, ctx, correlation_id, self.version);
+            }
+            Kind::Fetch(fetch) => fetch.respond(ctx, correlation_id),
+            Kind::ListOffsets(list) => list.respond(ctx.responder, correlation_id),
+            Kind::OffsetForLeaderEpoch(epochs) => epochs.respond(ctx.responder, correlation_id),
+            other => unreachable!("{other:?} asks no partition"),
+        }
+        Settled::Responded
+    }
+
+    /// Takes the controller's answer.
+    pub fn commanded(
+        &mut self,
+        ctx: &mut Context<'_>,
+        answer: crate::controller::Answer,
+    ) -> Settled {
+        let correlation_id = self.correlation_id;
+        match &mut self.kind {
+            Kind::Metadata(metadata) => metadata.commanded(ctx, answer, correlation_id),
+            Kind::CreateTopics(create) => create.commanded(ctx, answer, correlation_id),
+            Kind::DeleteTopics(delete) => delete.commanded(ctx, answer, correlation_id),
+            Kind::InitProducerId(init) => init.commanded(ctx, answer, correlation_id),
+            other => unreachable!("{other:?} asks no controller"),
+        }
+        Settled::Responded
+    }
+
+    /// A partition that the operation watches has more to show, or its time has come.
+    pub fn look_again(&mut self, ctx: &mut Context<'_>) -> Settled {
+        let Kind::Fetch(fetch) = &mut self.kind else { return Settled::Waiting };
+        if fetch.look_again(ctx) == fetch::Progress::Waiting {
+            return Settled::Waiting;
+        }
+        fetch.respond(ctx, self.correlation_id);
+        Settled::Responded
+    }
+
+    /// A job has prepared a batch.
+    pub fn prepared(
+        &mut self,
+        ctx: &mut Context<'_>,
+        id: TopicPartition,
+        item: u32,
+        result: JobResult,
+    ) -> Settled {
+        let (Kind::Produce(produce), JobResult::Prepared(prepared)) = (&mut self.kind, result)
+        else {
+            unreachable!("only a produce has batches prepared")
+        };
+        if !produce.prepared(ctx, id, item, prepared) {
+            return Settled::Waiting;
+        }
+        settle_produce(produce, ctx, self.correlation_id, self.version)
+    }
+
+    /// Nobody waits for the response any more.
+    pub fn abandon(&mut self, ctx: &mut Context<'_>) {
+        if let Kind::Fetch(fetch) = &mut self.kind {
+            fetch.unwatch(ctx);
+        }
+    }
+}
+
+fn settle_produce(
+    produce: &produce::Produce,
+    ctx: &mut Context<'_>,
+    correlation_id: i32,
+    version: i16,
+) -> Settled {
+    if !produce.is_silent() {
+        produce.respond(ctx.responder, correlation_id, version);
+        return Settled::Responded;
+    }
+    if produce.has_failed() {
+        Settled::Close("a produce without response")
+    } else {
+        Settled::Silent
+    }
+}

@@ -1,0 +1,142 @@
+//! The connections of a shard, and why one is not read from.
+
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::connection::{Inbox, Outbox, Permits, Pipeline};
+use crate::handlers::OperationId;
+use crate::types::{ConnectionId, Instant, Map};
+
+/// Requests of one connection that may wait for their answers at the same time.
+const PIPELINE_MAX: usize = 128;
+/// A connection with more than this to send is not read from.
+const OUTBOX_BYTES_MAX: u64 = 256 << 10;
+/// A client that takes nothing for this long although something is to be sent is cut off: what it
+/// holds back is memory and deleted files.
+const STALL_MAX: Duration = Duration::from_secs(120);
+/// How often idle and stalled connections are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// Reasons not to handle a connection's requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Paused {
+    /// A request found no room in the store.
+    pub(super) room: bool,
+    /// There is no permit for the memory of its next request.
+    pub(super) permit: bool,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) inbox: Inbox,
+    pub(super) outbox: Outbox,
+    pub(super) pipeline: Pipeline,
+    pub(super) waiting: SmallVec<[OperationId; 2]>,
+    pub(super) paused: Paused,
+    /// The driver was told nothing more to read.
+    pub(super) asleep: bool,
+    /// The outbox is among those to be sent.
+    pub(super) flushing: bool,
+    /// When bytes last went either way.
+    last_active: Instant,
+}
+
+impl Connection {
+    /// Whether requests may be handled, and more bytes read.
+    pub(super) fn is_open(&self) -> bool {
+        self.paused == Paused::default()
+            && self.pipeline.len() < PIPELINE_MAX
+            && self.outbox.bytes() <= OUTBOX_BYTES_MAX
+    }
+
+    /// Notes that bytes went either way.
+    pub(super) fn touch(&mut self, now: Instant) {
+        self.last_active = now;
+    }
+}
+
+/// All connections of a shard.
+#[derive(Debug)]
+pub(super) struct Connections {
+    connections: Map<ConnectionId, Connection>,
+    pub(super) permits: Permits,
+    /// Connections that wait for room in the store, in order.
+    pub(super) without_room: Vec<ConnectionId>,
+    next_sweep: Instant,
+    idle_max: Duration,
+}
+
+impl Connections {
+    pub(super) fn new(request_bytes_max: usize, idle_max: Duration) -> Self {
+        Self {
+            connections: Map::default(),
+            permits: Permits::new(request_bytes_max),
+            without_room: Vec::new(),
+            next_sweep: Instant::new(0),
+            idle_max,
+        }
+    }
+
+    pub(super) fn open(&mut self, id: ConnectionId, now: Instant) {
+        let connection = Connection {
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            pipeline: Pipeline::default(),
+            waiting: SmallVec::new(),
+            paused: Paused::default(),
+            asleep: false,
+            flushing: false,
+            last_active: now,
+        };
+        assert!(self.connections.insert(id, connection).is_none(), "ids are never used again");
+    }
+
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.connections.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(&id)
+    }
+
+    pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        let connection = self.connections.remove(&id)?;
+        self.permits.changed(connection.inbox.capacity_bytes(), 0);
+        self.permits.done(id);
+        Some(connection)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        (!self.connections.is_empty()).then_some(self.next_sweep)
+    }
+
+    /// Finds connections to be closed, and gives memory back that resting ones do not need.
+    pub(super) fn sweep(&mut self, now: Instant) -> Vec<ConnectionId> {
+        if now < self.next_sweep {
+            return Vec::new();
+        }
+        self.next_sweep = now.after(SWEEP);
+        let mut gone = Vec::new();
+        for (id, connection) in &mut self.connections {
+            let silent = now.since(connection.last_active);
+            let stalled = !connection.outbox.is_empty() && silent > STALL_MAX;
+            let idle = connection.pipeline.is_empty() && silent > self.idle_max;
+            if stalled || idle {
+                gone.push(*id);
+            } else if silent > SWEEP {
+                let before = connection.inbox.capacity_bytes();
+                connection.inbox.rest();
+                connection.outbox.rest();
+                self.permits.changed(before, connection.inbox.capacity_bytes());
+            }
+        }
+        gone.sort_unstable();
+        gone
+    }
+}

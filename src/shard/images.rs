@@ -1,0 +1,80 @@
+//! Living by the image: partitions come, change and go with it.
+
+use std::sync::Arc;
+
+use super::{Message, Shard};
+use crate::handlers::owner;
+use crate::metadata::{Image, Topic};
+use crate::partition::Partition;
+use crate::types::{Now, PartitionIndex, ShardId, TopicPartition, Uuid};
+
+impl Shard {
+    /// Takes over an image; the first shard is told when everything of it is true here.
+    pub(super) fn apply_image(&mut self, now: Now, image: Arc<Image>, changed: &[Uuid]) {
+        for id in changed {
+            if image.topic(*id).is_none() {
+                self.drop_topic(now, *id);
+            }
+        }
+        self.parts.topics.update(&image, changed, &self.parts.settings);
+        for topic in changed.iter().filter_map(|id| image.topic(*id)) {
+            self.take_topic(topic);
+        }
+        let index = image.at.index;
+        self.parts.image = image;
+        self.unacknowledged.push(index);
+        self.partitions_removed();
+    }
+
+    fn drop_topic(&mut self, now: Now, topic: Uuid) {
+        let Some(entry) = self.parts.topics.by_id(topic) else { return };
+        for partition in partitions_of(&Arc::clone(&entry.topic)) {
+            self.parts.store.remove(partition, now);
+        }
+    }
+
+    fn take_topic(&mut self, topic: &Arc<Topic>) {
+        let settings = self.parts.topics.by_id(topic.id).expect("updated").partition_settings();
+        for (id, state) in partitions_of(topic).zip(&topic.partitions) {
+            let here = owner(id, self.parts.shards) == self.parts.shard
+                && state.leader == self.parts.identity.node;
+            if !here {
+                continue;
+            }
+            match self.parts.store.slot(id) {
+                Some(slot) => {
+                    self.parts.store.set_leader_epoch(slot, state.leader_epoch);
+                    self.parts.store.partition_mut(slot).settings = settings;
+                }
+                None => {
+                    let log = self.parts.store.new_log(id, &directory_name(topic, id));
+                    let partition = Partition::new(id, log, state.leader_epoch, settings);
+                    self.parts.store.add(partition);
+                }
+            }
+        }
+    }
+
+    /// Tells the first shard how far this one is, once names of deleted partitions are free.
+    pub(super) fn partitions_removed(&mut self) {
+        if self.parts.store.is_removing() {
+            return;
+        }
+        for index in std::mem::take(&mut self.unacknowledged) {
+            self.send(ShardId::FIRST, Message::ImageApplied { index });
+        }
+    }
+}
+
+/// The partitions of a topic.
+pub(super) fn partitions_of(topic: &Topic) -> impl Iterator<Item = TopicPartition> + use<> {
+    let (topic, count) = (topic.id, topic.partitions.len());
+    (0..count as i32)
+        .map(PartitionIndex::new)
+        .map(move |partition| TopicPartition { topic, partition })
+}
+
+/// The name of a partition's directory, as in Kafka.
+pub(super) fn directory_name(topic: &Topic, id: TopicPartition) -> String {
+    format!("{}-{}", topic.name, id.partition)
+}

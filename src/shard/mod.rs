@@ -1,0 +1,270 @@
+//! One shard: a synchronous, deterministic state machine that owns a part of the partitions and of
+//! the connections. It is composed here out of parts that know nothing of each other; what happens
+//! goes in by [`Shard::handle`], what is wanted comes out as effects.
+
+mod answers;
+mod boot;
+mod connections;
+mod director;
+mod effect;
+mod images;
+mod input;
+mod message;
+mod requests;
+mod start;
+
+use std::sync::Arc;
+
+use self::connections::Connections;
+use self::director::Director;
+use self::start::Start;
+use crate::config::BrokerSettings;
+use crate::connection::Outbox;
+use crate::handlers::{
+    Context, Identity, OperationId, Operations, Outbound, ProducerIds, Responder, Sessions, Topics,
+};
+use crate::io::{DiskRequest, FileName};
+use crate::metadata::Image;
+use crate::prng::Prng;
+use crate::store::{Owner, Store, StoreConfig};
+use crate::types::{ConnectionId, Instant, Now, ShardId, Uuid};
+
+pub use self::effect::{Effect, Exit};
+pub use self::input::Input;
+pub use self::message::Message;
+
+/// Bytes read at once into the buffer that all connections share.
+const SHARED_BUFFER_BYTES: usize = 256 << 10;
+
+/// What a shard is made with.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Which shard this is.
+    pub shard: ShardId,
+    /// How many there are.
+    pub shards: u16,
+    /// The broker's settings.
+    pub settings: Arc<BrokerSettings>,
+    /// Who the broker is.
+    pub identity: Identity,
+    /// The data directory, which exists.
+    pub root: FileName,
+    /// Randomness.
+    pub seed: u64,
+    /// Memory for requests that are not complete.
+    pub request_memory_bytes: usize,
+    /// The store; its ids are filled in by the shard.
+    pub store: StoreConfig,
+}
+
+/// What handlers work on.
+#[derive(Debug)]
+struct Parts {
+    shard: ShardId,
+    shards: u16,
+    identity: Identity,
+    settings: Arc<BrokerSettings>,
+    image: Arc<Image>,
+    topics: Topics,
+    store: Store,
+    outbound: Outbound,
+    sessions: Sessions,
+    producer_ids: ProducerIds,
+    responder: Responder,
+    scratch: Vec<u8>,
+    prng: Prng,
+}
+
+impl Parts {
+    fn context(&mut self, now: Now, operation: OperationId) -> Context<'_> {
+        Context {
+            now,
+            shard: self.shard,
+            shards: self.shards,
+            identity: &self.identity,
+            settings: &self.settings,
+            image: &self.image,
+            topics: &self.topics,
+            store: &mut self.store,
+            outbound: &mut self.outbound,
+            sessions: &mut self.sessions,
+            producer_ids: &mut self.producer_ids,
+            responder: &mut self.responder,
+            scratch: &mut self.scratch,
+            prng: &mut self.prng,
+            operation,
+        }
+    }
+}
+
+/// A shard.
+#[derive(Debug)]
+pub struct Shard {
+    parts: Parts,
+    connections: Connections,
+    operations: Operations,
+    shared: Vec<u8>,
+    start: Start,
+    /// Only with the first shard.
+    director: Option<Director>,
+    disk_requests: Vec<DiskRequest>,
+    effects: Vec<Effect>,
+    flushes: Vec<ConnectionId>,
+    /// Images that this shard lives by and has not told the first shard of.
+    unacknowledged: Vec<u64>,
+    serving: bool,
+    stopping: bool,
+}
+
+impl Shard {
+    /// A shard that has not begun.
+    pub fn new(config: ShardConfig) -> Self {
+        let ShardConfig { shard, shards, settings, identity, root, seed, store, .. } = config;
+        let mut prng = Prng::new(seed);
+        let store = StoreConfig { wal_id: prng.next_u64(), shard, ..store };
+        let first = shard == ShardId::FIRST;
+        let director = first.then(|| Director::new(&root, shards, identity.clone(), prng.fork()));
+        let sessions = settings.fetch_sessions_max.div_ceil(usize::from(shards));
+        let idle_max = settings.connection_idle_max;
+        Self {
+            parts: Parts {
+                shard,
+                shards,
+                identity,
+                settings,
+                image: Arc::new(Image::new(Uuid::ZERO)),
+                topics: Topics::default(),
+                store: Store::new(store),
+                outbound: Outbound::default(),
+                sessions: Sessions::new(sessions),
+                producer_ids: ProducerIds::default(),
+                responder: Responder::default(),
+                scratch: Vec::new(),
+                prng,
+            },
+            connections: Connections::new(config.request_memory_bytes, idle_max),
+            operations: Operations::default(),
+            shared: vec![0; SHARED_BUFFER_BYTES],
+            start: Start::default(),
+            director,
+            disk_requests: Vec::new(),
+            effects: Vec::new(),
+            flushes: Vec::new(),
+            unacknowledged: Vec::new(),
+            serving: false,
+            stopping: false,
+        }
+    }
+
+    /// Takes an input in.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Start => self.begin(now),
+            Input::Opened(connection) => self.connections.open(connection, now.instant),
+            Input::Received { connection, bytes } => self.received(now, connection, bytes),
+            Input::Sent { connection, bytes } => self.sent(now, connection, bytes),
+            Input::Closed(connection) => self.closed(now, connection),
+            Input::Disk { owner, token, result } => {
+                self.disk_answered(now, Owner::decode(owner), token, result);
+            }
+            Input::Message { from, message } => self.message(now, from, message),
+            Input::Computed { id, reply, result } => self.computed(now, id, reply, result),
+            Input::TurnEnded => self.turn_ended(now),
+            Input::Stop => self.stop(now),
+        }
+        self.settle(now);
+    }
+
+    fn turn_ended(&mut self, now: Now) {
+        while let Some(operation) = self.operations.due(now.instant) {
+            self.look_again(now, operation);
+        }
+        for connection in self.connections.sweep(now.instant) {
+            self.close(now, connection);
+        }
+        self.parts.store.tick(now);
+        self.settle(now);
+        self.parts.store.end_turn(now);
+    }
+
+    /// When [`Input::TurnEnded`] is due although nothing else happens.
+    pub fn deadline(&self) -> Option<Instant> {
+        let deadlines =
+            [self.operations.deadline(), self.connections.deadline(), self.parts.store.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Takes the connections that have something new to send.
+    pub fn take_flushes(&mut self, out: &mut Vec<ConnectionId>) {
+        for connection in self.flushes.drain(..) {
+            if let Some(open) = self.connections.get_mut(connection) {
+                open.flushing = false;
+                out.push(connection);
+            }
+        }
+    }
+
+    /// Takes everything else that is wanted.
+    pub fn take_effects(&mut self, out: &mut Vec<Effect>) {
+        out.append(&mut self.effects);
+    }
+
+    /// The space into which bytes of a connection are to be read now; `None` when it is not to be
+    /// read from until [`Effect::Resume`].
+    pub fn space(&mut self, connection: ConnectionId) -> Option<&mut [u8]> {
+        let open = self.connections.get_mut(connection)?;
+        if !open.is_open() {
+            open.asleep = true;
+            return None;
+        }
+        let missing = open.inbox.missing_bytes();
+        if missing > self.shared.len() && !self.connections.permits.may_read(connection, missing) {
+            let open = self.connections.get_mut(connection).expect("just there");
+            open.paused.permit = true;
+            open.asleep = true;
+            return None;
+        }
+        let open = self.connections.get_mut(connection).expect("just there");
+        let before = open.inbox.capacity_bytes();
+        // Counted before it is used: what is not there cannot be given away twice.
+        open.inbox.space(&mut self.shared);
+        let after = open.inbox.capacity_bytes();
+        self.connections.permits.changed(before, after);
+        let open = self.connections.get_mut(connection).expect("just there");
+        Some(open.inbox.space(&mut self.shared))
+    }
+
+    /// What a connection has to send.
+    pub fn outbox(&self, connection: ConnectionId) -> Option<&Outbox> {
+        self.connections.get(connection).map(|open| &open.outbox)
+    }
+
+    /// The number of open connections.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// The store, for whoever measures or checks.
+    pub fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    /// The image by which this shard lives.
+    pub fn image(&self) -> &Arc<Image> {
+        &self.parts.image
+    }
+
+    fn fail(&mut self, reason: impl core::fmt::Display) {
+        self.effects.push(Effect::Exit(Exit::Failed(reason.to_string())));
+    }
+
+    fn send(&mut self, to: ShardId, message: Message) {
+        self.effects.push(Effect::Send { to, message });
+    }
+
+    fn send_to_all(&mut self, message: impl Fn() -> Message) {
+        for shard in 0..self.parts.shards {
+            self.send(ShardId::new(shard), message());
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Bytes of clients become requests, requests become responses.
+
+use super::connections::Connection;
+use super::{Effect, Shard};
+use crate::connection::{FrameError, Received, Response, Turn, next_frame};
+use crate::handlers::{self, Handled, Kind, Operation, OperationId, Settled};
+use crate::types::{ConnectionId, Now};
+
+/// What became of a frame.
+enum Flow {
+    /// It is done with: on to the next.
+    Next,
+    /// It has to come again.
+    Again,
+    /// The connection is gone.
+    Gone,
+}
+
+impl Shard {
+    pub(super) fn received(&mut self, now: Now, connection: ConnectionId, bytes: usize) {
+        let Some(open) = self.connections.get_mut(connection) else { return };
+        open.touch(now.instant);
+        match open.inbox.received(bytes) {
+            Received::Shared(filled) => {
+                let shared = std::mem::take(&mut self.shared);
+                let handled = self.requests(now, connection, &shared[..filled]);
+                if let Some(open) = self.connections.get_mut(connection) {
+                    let before = open.inbox.capacity_bytes();
+                    open.inbox.keep(&shared[handled..filled]);
+                    let after = open.inbox.capacity_bytes();
+                    self.connections.permits.changed(before, after);
+                }
+                self.shared = shared;
+            }
+            Received::Own => self.requests_held(now, connection),
+        }
+    }
+
+    /// Handles the requests that a connection holds.
+    fn requests_held(&mut self, now: Now, connection: ConnectionId) {
+        let Some(open) = self.connections.get_mut(connection) else { return };
+        let (storage, held) = open.inbox.take();
+        let capacity = storage.capacity();
+        let handled = self.requests(now, connection, &storage[..held]);
+        match self.connections.get_mut(connection) {
+            Some(open) => open.inbox.put_back(storage, held, handled),
+            None => self.connections.permits.changed(capacity, 0),
+        }
+        if handled > 0 {
+            self.connections.permits.done(connection);
+            self.wake_permits(now);
+        }
+    }
+
+    /// Handles every complete request in `bytes`, as far as the connection may; answers how many
+    /// bytes are done with.
+    fn requests(&mut self, now: Now, connection: ConnectionId, bytes: &[u8]) -> usize {
+        let bytes_max = self.parts.settings.request_bytes_max;
+        let mut handled = 0;
+        while self.connections.get(connection).is_some_and(Connection::is_open) {
+            let frame = match next_frame(&bytes[handled..], bytes_max) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(error) => {
+                    self.refuse(now, connection, error);
+                    break;
+                }
+            };
+            let end = handled + frame.end;
+            match self.request(now, connection, &bytes[handled..][frame]) {
+                Flow::Next => handled = end,
+                Flow::Again | Flow::Gone => break,
+            }
+        }
+        handled
+    }
+
+    fn refuse(&mut self, now: Now, connection: ConnectionId, error: FrameError) {
+        tracing::debug!("connection {connection} closed: {error:?}");
+        self.close(now, connection);
+    }
+
+    fn request(&mut self, now: Now, connection: ConnectionId, frame: &[u8]) -> Flow {
+        let operation = self.operations.next_id();
+        let mut context = self.parts.context(now, operation);
+        let (handled, correlation_id, version) = handlers::handle(&mut context, frame);
+        let Some(open) = self.connections.get_mut(connection) else { return Flow::Gone };
+        match handled {
+            Handled::Responded => {
+                let turn = open.pipeline.begin();
+                self.respond(connection, turn);
+            }
+            Handled::Silent => {}
+            Handled::Pending(kind) => {
+                let turn = open.pipeline.begin();
+                self.wait(connection, turn, (correlation_id, version), kind);
+            }
+            Handled::NoRoom => {
+                open.paused.room = true;
+                open.asleep = true;
+                self.connections.without_room.push(connection);
+                return Flow::Again;
+            }
+            Handled::Close(reason) => {
+                tracing::debug!("connection {connection} closed: {reason}");
+                self.close(now, connection);
+                return Flow::Gone;
+            }
+        }
+        Flow::Next
+    }
+
+    fn wait(
+        &mut self,
+        connection: ConnectionId,
+        turn: Turn,
+        (correlation_id, version): (i32, i16),
+        kind: Kind,
+    ) {
+        let deadline = Operation::due(&kind);
+        let operation = Operation { connection, turn, correlation_id, version, deadline, kind };
+        let id = self.operations.insert(operation);
+        let open = self.connections.get_mut(connection).expect("its request is being handled");
+        open.waiting.push(id);
+    }
+
+    /// Sends the responder's frame as the answer to the request at `turn`.
+    fn respond(&mut self, connection: ConnectionId, turn: Turn) {
+        let responder = &mut self.parts.responder;
+        let Some(open) = self.connections.get_mut(connection) else { return };
+        let inserted = responder.take_parts();
+        if open.pipeline.is_next(turn) && inserted.is_empty() {
+            open.outbox.write(|own| own.extend_from_slice(responder.bytes()));
+            open.pipeline.answered(turn, &mut open.outbox);
+        } else {
+            let response = Response { bytes: responder.bytes().to_vec(), inserted };
+            open.pipeline.respond(turn, Some(response), &mut open.outbox);
+        }
+        self.flush(connection);
+    }
+
+    fn flush(&mut self, connection: ConnectionId) {
+        let Some(open) = self.connections.get_mut(connection) else { return };
+        if !open.flushing && !open.outbox.is_empty() {
+            open.flushing = true;
+            self.flushes.push(connection);
+        }
+    }
+
+    /// Carries on with what became of a waiting request.
+    pub(super) fn settled(&mut self, now: Now, id: OperationId, settled: Settled) {
+        if settled == Settled::Waiting {
+            return;
+        }
+        let operation = self.operations.remove(id).expect("it has just been settled");
+        let Operation { connection, turn, .. } = operation;
+        let Some(open) = self.connections.get_mut(connection) else { return };
+        open.waiting.retain(|waiting| *waiting != id);
+        match settled {
+            Settled::Waiting => unreachable!("handled above"),
+            Settled::Responded => self.respond(connection, turn),
+            Settled::Silent => {
+                open.pipeline.respond(turn, None, &mut open.outbox);
+                self.flush(connection);
+            }
+            Settled::Close(reason) => {
+                tracing::debug!("connection {connection} closed: {reason}");
+                self.close(now, connection);
+            }
+        }
+        self.resume(now, connection);
+    }
+
+    pub(super) fn sent(&mut self, now: Now, connection: ConnectionId, bytes: u64) {
+        let Some(open) = self.connections.get_mut(connection) else { return };
+        open.touch(now.instant);
+        open.outbox.sent(bytes);
+        self.resume(now, connection);
+    }
+
+    /// Goes on with a connection that was not read from, if nothing stands against it any more.
+    pub(super) fn resume(&mut self, now: Now, connection: ConnectionId) {
+        let Some(open) = self.connections.get_mut(connection) else { return };
+        if !open.is_open() || (!open.asleep && open.inbox.held_bytes() == 0) {
+            return;
+        }
+        if open.inbox.held_bytes() > 0 && open.inbox.missing_bytes() == 0 {
+            self.requests_held(now, connection);
+        }
+        let Some(open) = self.connections.get_mut(connection) else { return };
+        if open.asleep && open.is_open() {
+            open.asleep = false;
+            self.effects.push(Effect::Resume(connection));
+        }
+    }
+
+    /// The store has room again.
+    pub(super) fn wake_without_room(&mut self, now: Now) {
+        for connection in std::mem::take(&mut self.connections.without_room) {
+            if let Some(open) = self.connections.get_mut(connection) {
+                open.paused.room = false;
+            }
+            self.resume(now, connection);
+        }
+    }
+
+    fn wake_permits(&mut self, now: Now) {
+        while let Some(connection) = self.connections.permits.take_waiting() {
+            let Some(open) = self.connections.get_mut(connection) else { continue };
+            open.paused.permit = false;
+            self.resume(now, connection);
+        }
+    }
+
+    pub(super) fn close(&mut self, now: Now, connection: ConnectionId) {
+        if self.connections.get(connection).is_some() {
+            self.effects.push(Effect::Close(connection));
+            self.closed(now, connection);
+        }
+    }
+
+    pub(super) fn closed(&mut self, now: Now, connection: ConnectionId) {
+        let Some(closed) = self.connections.remove(connection) else { return };
+        for id in closed.waiting {
+            if let Some(mut operation) = self.operations.remove(id) {
+                operation.abandon(&mut self.parts.context(now, id));
+            }
+        }
+        self.wake_permits(now);
+    }
+
+    pub(super) fn look_again(&mut self, now: Now, id: OperationId) {
+        let Some(operation) = self.operations.get_mut(id) else { return };
+        let settled = operation.look_again(&mut self.parts.context(now, id));
+        self.settled(now, id, settled);
+    }
+}
