@@ -200,7 +200,6 @@ fn read_headers(body: &[u8], mut at: usize) -> Result<Headers<'_>, RecordError> 
     Ok(Headers::default())
 }
 
-#[cold]
 fn check_headers(count: i32, bytes: &[u8]) -> Result<Headers<'_>, RecordError> {
     let count = usize::try_from(count).map_err(|_| RecordError::HeaderCount)?;
     if count > bytes.len() {

@@ -198,7 +198,6 @@ proptest! {
         prop_assert!(!Batch::first(&batch).unwrap().checksum_holds());
     }
 
-    /// The quick way through usual records must find what reading each one finds.
     #[test]
     fn the_quick_walk_agrees_with_reading_each_record(
         mut records in records(),
@@ -214,28 +213,7 @@ proptest! {
             let at = at.index(section.len());
             section[at] = byte;
         }
-        let batch = with_section(records.len() as i32, &section);
-        let batch = patched(&batch, 27, &records[0].timestamp.to_be_bytes());
-        let header = BatchHeader::decode(&batch).unwrap();
-        let walked = walk::walk(&section, header.record_count, header.base_timestamp);
-        let numbered = |records: Vec<(i64, Owned)>| {
-            match (0..).zip(&records).all(|(index, (offset, _))| index == *offset) {
-                true => Ok(records),
-                false => Err(RecordError::OffsetDelta),
-            }
-        };
-        match (walked, read(&batch).and_then(numbered)) {
-            (Ok(walk), Ok(records)) => {
-                let stamps = || records.iter().map(|(_, record)| record.timestamp);
-                let max = stamps().max().unwrap().max(-1);
-                prop_assert_eq!(walk.max_timestamp, max);
-                let min = stamps().filter(|stamp| *stamp != -1).min().unwrap_or(-1);
-                prop_assert_eq!(walk.min_timestamp, min);
-                let keyless = records.iter().any(|(_, record)| record.key.is_none());
-                prop_assert_eq!(walk.keyless, keyless);
-            }
-            (walked, read) => prop_assert_eq!(walked.is_err(), read.is_err()),
-        }
+        check_walk(&section, records.len(), records[0].timestamp);
     }
 
     #[test]
@@ -263,6 +241,58 @@ proptest! {
                 record.headers.iter().for_each(drop);
             }
         }
+    }
+}
+
+/// The quick way through usual records must find what reading each one finds.
+fn check_walk(section: &[u8], count: usize, base_timestamp: i64) {
+    let batch = with_section(count as i32, section);
+    let batch = patched(&batch, 27, &base_timestamp.to_be_bytes());
+    let walk = walk::walk(section, count as i32, Timestamp::new(base_timestamp)).ok();
+    let numbered = |records: &Vec<(i64, Owned)>| {
+        (0..).zip(records).all(|(index, (offset, _))| index == *offset)
+    };
+    let expected = read(&batch).ok().filter(numbered).map(|records| {
+        let stamps = || records.iter().map(|(_, record)| record.timestamp);
+        walk::Walk {
+            min_timestamp: stamps().filter(|stamp| *stamp != -1).min().unwrap_or(-1),
+            max_timestamp: stamps().max().unwrap().max(-1),
+            keyless: records.iter().any(|(_, record)| record.key.is_none()),
+        }
+    });
+    assert_eq!(walk, expected, "base {base_timestamp}, section {section:?}");
+}
+
+#[test]
+fn the_quick_walk_is_right_about_every_byte_of_usual_records() {
+    let mut records = [keyed(NOW + 3), keyed(NOW + 2), keyed(NOW + 90), keyed(NOW + 3)];
+    records[1].key = Some(vec![0; 70]);
+    records[2].value = Some(vec![0; 70]);
+    for base in [NOW, -3, -4, 0, i64::MIN, i64::MAX - 3] {
+        for keyless in [0, 3] {
+            let mut records = records.clone();
+            records[keyless].key = None;
+            let section = &build(BatchOptions::default(), &records)[HEADER_BYTES..];
+            check_walk(section, records.len(), base);
+            for at in 0..section.len() {
+                for byte in 0..=255 {
+                    let mut damaged = section.to_vec();
+                    damaged[at] = byte;
+                    check_walk(&damaged, records.len(), base);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_quick_walk_knows_offsets_of_one_and_two_bytes_and_leaves_others() {
+    for count in [63, 64, 65, 127, 128, 129, 8191, 8192, 8193, 8300] {
+        let records = vec![keyed(NOW); count];
+        let section = &build(BatchOptions::default(), &records)[HEADER_BYTES..];
+        check_walk(section, count, NOW);
+        check_walk(section, count + 1, NOW);
+        check_walk(section, count - 1, NOW);
     }
 }
 
@@ -434,6 +464,8 @@ fn records_are_checked_to_their_last_byte() {
     assert_eq!(header(&[0, 4, 0]), Err(Invalid::Record(RecordError::Field)));
     assert_eq!(header(&[0, 0, 0]), Err(Invalid::Record(RecordError::LongerThanContent)));
     assert_eq!(header(&[0]), Err(Invalid::Record(RecordError::Field)));
+    let longer = with(&[18, 0, 0, 0, 2, b'k', 2, b'v', 0, 0]);
+    assert_eq!(longer, Err(Invalid::Record(RecordError::LongerThanContent)));
     // What Kafka takes: any attributes, longer integers than needed.
     assert!(with(&[16, 9, 0, 0, 2, b'k', 2, b'v', 0]).is_ok());
     assert!(with(&[20, 0, 0x80, 0, 0x80, 0, 2, b'k', 2, b'v', 0]).is_ok());

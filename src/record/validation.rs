@@ -1,9 +1,10 @@
 //! What a leader checks before it appends a batch that a client sent, and refuses.
 //!
-//! As strict as Kafka 4.3, and stricter where Kafka appends what readers stumble over: bytes behind
-//! the batch (Kafka drops a partial batch there), attribute bits without meaning, a delete horizon,
-//! offset deltas out of order, a producer id below -1. More lenient nowhere, save that compressed
-//! records are looked into only on demand.
+//! As strict as Kafka 4.3 with records that are looked into, and stricter where Kafka appends what
+//! readers stumble over: bytes behind the batch (Kafka drops a partial batch there), attribute bits
+//! without meaning, a delete horizon, the leader's timestamp type (Kafka refuses it only with
+//! LogAppendTime), offset deltas out of order, record lengths that do not fit compressed records,
+//! lengths below -1, a producer id below -1 or with a negative epoch.
 
 use super::header::HEADER_BYTES;
 use super::walk::{self, Walk};

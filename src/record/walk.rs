@@ -18,6 +18,9 @@ const USUAL_BASE_TIMESTAMPS: Range<i64> = TWO_BYTES_BELOW as i64..i64::MAX - TWO
 /// At least the bytes of the integers in front of a key, in a usual record.
 const WINDOW_BYTES: usize = 16;
 
+/// How many records are read one by one after an unusual one: they tend to be alike.
+const UNUSUAL_RUN: i32 = 16;
+
 /// What a pass over the records brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Walk {
@@ -49,12 +52,14 @@ pub(super) fn walk(
     let base_timestamp = base_timestamp.get();
     let usual = USUAL_BASE_TIMESTAMPS.contains(&base_timestamp);
     let (mut at, mut index) = (0, 0);
+    let mut usual_from = if usual { 0 } else { record_count };
     while index < record_count {
-        if usual {
-            let mut run =
-                UsualRun { at, index, min_delta: i32::MAX, max_delta: i32::MIN, keyless: false };
+        if index >= usual_from {
+            let mut run = UsualRun::new(at, index);
             run.pass(section, record_count);
-            if run.index != index {
+            if run.index == index {
+                usual_from = index + UNUSUAL_RUN;
+            } else {
                 walk.see(base_timestamp + i64::from(run.min_delta));
                 walk.see(base_timestamp + i64::from(run.max_delta));
                 walk.keyless |= run.keyless;
@@ -90,6 +95,10 @@ struct UsualRun {
 }
 
 impl UsualRun {
+    fn new(at: usize, index: i32) -> Self {
+        Self { at, index, min_delta: i32::MAX, max_delta: i32::MIN, keyless: false }
+    }
+
     /// Passes records until one is unusual or there are `count`.
     fn pass(&mut self, section: &[u8], count: i32) {
         while self.index < count.min(1 << 6) {

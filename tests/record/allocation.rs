@@ -84,8 +84,8 @@ fn a_bomb_stays_within_the_limit() {
 fn small_input_gets_little_memory_however_much_it_announces() {
     // An LZ4 frame of blocks of 4 MiB, with a block of three bytes.
     let lz4 = b"\x04\x22\x4d\x18\x60\x70\x73\x03\0\0\0\x10aa\0\0\0\0";
-    // A zstd frame of 2^40 bytes: 8-byte content size, single segment.
-    let zstd = b"\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\x01\0\0\x01\0\0";
+    // A zstd frame of 1 GiB: 8-byte content size, single segment.
+    let zstd = b"\x28\xb5\x2f\xfd\xe0\0\0\0\x40\0\0\0\0\x01\0\0";
     // A zstd frame with a window of 2 GiB and no content size.
     let window = b"\x28\xb5\x2f\xfd\x00\xa8\x01\0\0";
     let snappy = b"\xff\xff\xff\xff\x0f\0a";

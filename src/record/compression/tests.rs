@@ -175,6 +175,40 @@ fn lz4_frames_of_other_clients_are_read_and_verified() {
 }
 
 #[test]
+fn lz4_frames_must_be_what_they_announce() {
+    let block = text(64 * 1024 + 1);
+    let frame = |size, content: &[u8]| lz4_frame(0x28, size, &[(true, &block)], content);
+    let read = |frame: &[u8]| decompressed(Codec::Lz4, frame, 100_000);
+    assert_eq!(read(&frame(0x50, &block)), Ok(block.clone()));
+    assert_eq!(read(&frame(0x50, &block[1..])), Err(DecompressError::Corrupt));
+    assert_eq!(read(&frame(0x40, &block)), Err(DecompressError::Corrupt));
+}
+
+#[test]
+fn zstd_frames_need_not_announce_their_size() {
+    // Java's stream writes such frames, and the output has to be tried in growing sizes.
+    let input = text(900_000).repeat(2);
+    let frame = zstd_stream(&input);
+    for capacity in [0, 4 << 20] {
+        for bytes_max in [0, 1000, input.len() - 1, input.len(), usize::MAX] {
+            let mut out = Vec::with_capacity(capacity);
+            let result = decompress(Codec::Zstd, &frame, bytes_max, &mut out);
+            if bytes_max < input.len() {
+                assert_eq!(result, Err(DecompressError::TooLarge), "{capacity} {bytes_max}");
+            } else {
+                assert_eq!((result, out == input), (Ok(()), true), "{capacity} {bytes_max}");
+            }
+        }
+    }
+}
+
+fn zstd_stream(input: &[u8]) -> Vec<u8> {
+    let frame = ::zstd::stream::encode_all(input, 3).unwrap();
+    assert!(matches!(::zstd::zstd_safe::get_frame_content_size(&frame), Ok(None)));
+    frame
+}
+
+#[test]
 fn lz4_blocks_may_refer_to_those_before() {
     let first = text(50_000);
     let second = text(64 * 1024);
