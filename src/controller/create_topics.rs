@@ -14,6 +14,9 @@ use crate::types::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
 /// More partitions in one request are refused, as by Kafka.
 const PARTITIONS_MAX: i32 = 10_000;
 
+/// More replicas of one partition than anybody has.
+const REPLICAS_MAX: usize = 16;
+
 /// A topic to be created.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NewTopic {
@@ -27,6 +30,23 @@ pub struct NewTopic {
     pub assignments: Vec<(i32, Vec<NodeId>)>,
     /// Its settings. One without a value is an error.
     pub settings: Vec<(String, Option<String>)>,
+}
+
+impl NewTopic {
+    /// More bytes than its records take, of which each takes at most `record_bytes` beside its
+    /// texts and replicas.
+    pub(super) fn bytes_max(&self, record_bytes: usize) -> usize {
+        let name = self.name.len();
+        // A count that cannot be is refused, and the default may be anything that can.
+        let count = if self.partitions < 0 { PARTITIONS_MAX } else { self.partitions };
+        let spread = count.min(PARTITIONS_MAX) as usize * (record_bytes + 8 * REPLICAS_MAX);
+        let assigned = self.assignments.iter().map(|(_, nodes)| record_bytes + 8 * nodes.len());
+        let settings = self.settings.iter().map(|(setting, value)| {
+            record_bytes + name + setting.len() + value.as_ref().map_or(0, String::len)
+        });
+        let partitions = if self.assignments.is_empty() { spread } else { assigned.sum() };
+        record_bytes + name + partitions + settings.sum::<usize>()
+    }
 }
 
 /// A topic that was created, or would be.

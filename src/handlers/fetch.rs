@@ -297,12 +297,9 @@ impl Fetch {
             let bytes = item.bytes();
             let Some(Ok(read)) = &mut item.result else { continue };
             if bytes > left && !first {
-                let mut kept = left;
-                read.parts.retain(|part| {
-                    let fits = part.len() <= kept;
-                    kept = if fits { kept - part.len() } else { 0 };
-                    fits
-                });
+                // Cut to what is left, it might not hold a whole batch; it is fetched again.
+                read.parts.clear();
+                continue;
             }
             first = first && bytes == 0;
             left = left.saturating_sub(bytes);

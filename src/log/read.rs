@@ -272,9 +272,15 @@ impl Read {
             let Some(file) = sealed.file.clone() else {
                 return Ok(Step::Load(Load::File(segment_base_offset)));
             };
+            if len == 0 {
+                return Ok(Step::Done(Parts::new()));
+            }
             let len = whole_batches(sealed, position, len);
             let part = Part::File { file, position: position.get(), len };
             return Ok(Step::Done(Parts::from_iter([part])));
+        }
+        if len == 0 {
+            return Ok(Step::Done(Parts::new()));
         }
         // What is loaded for the first batch is all that is returned from the disk in one go.
         let ranges = done!(cursor.bytes(log, len.min(ACTIVE_WINDOW_BYTES).max(first_bytes))?);
@@ -329,10 +335,15 @@ impl Read {
         cursor.place.position = Position::ZERO;
     }
 
-    /// How much to return from a place, where the first batch has `first_bytes`.
+    /// How much to return from a place, where the first batch has `first_bytes`. A batch that does
+    /// not fit is not begun: its reader could do nothing with it.
     fn bytes_wanted(&self, log: &Log, base: Offset, position: Position, first_bytes: u64) -> u64 {
         let ReadLimits { end, bytes_max, first_whole, .. } = self.limits;
-        let bytes = if first_whole { bytes_max.max(first_bytes) } else { bytes_max };
+        let bytes = match bytes_max {
+            _ if first_whole => bytes_max.max(first_bytes),
+            _ if bytes_max < first_bytes => return 0,
+            _ => bytes_max,
+        };
         let size = log.segment_size(base).unwrap_or(Position::ZERO);
         let limit = if end.segment_base_offset == base { end.position.min(size) } else { size };
         bytes.min(limit.get().saturating_sub(position.get()))

@@ -62,6 +62,8 @@ pub(super) struct Director {
     head: Arc<Image>,
     /// The image with everything that was decided.
     decided: Arc<Image>,
+    /// Commands that found no room in the write-ahead log.
+    waiting: Vec<(Option<Reply>, Command)>,
     unpublished: VecDeque<Proposal>,
     published: VecDeque<Published>,
     replayed: Vec<(u64, Replayed)>,
@@ -87,6 +89,7 @@ impl Director {
             voter: SingleVoter::new(0, 0),
             head: Arc::clone(&empty),
             decided: empty,
+            waiting: Vec::new(),
             unpublished: VecDeque::new(),
             published: VecDeque::new(),
             replayed: Vec::new(),
@@ -157,6 +160,9 @@ impl Shard {
     }
 
     fn propose(&mut self, now: Now, reply: Option<Reply>, command: &Command) {
+        if !self.parts.store.has_metadata_room(command.bytes_max()) {
+            return self.director().waiting.push((reply, command.clone()));
+        }
         let settings = Arc::clone(&self.parts.settings);
         let director = self.director();
         let Decision { records, answer } = director.decide(&settings, command);
@@ -181,11 +187,21 @@ impl Shard {
             removes: entry.records.iter().any(removes),
             answer: reply.map(|reply| (reply, answer)),
         };
-        let logged = self.parts.store.log_metadata(&entry.encode());
+        let bytes = entry.encode();
+        assert!(bytes.len() <= command.bytes_max(), "a command's records stay below its bound");
+        let logged = self.parts.store.log_metadata(&bytes);
         let director = self.director();
         director.voter.propose(logged.lsn, proposal);
         director.snapshot.logged.push_back((index, logged.generation));
         self.metadata_needs();
+    }
+
+    /// Takes up commands that found no room in the write-ahead log.
+    pub(super) fn propose_waiting(&mut self, now: Now) {
+        let Some(director) = &mut self.director else { return };
+        for (reply, command) in std::mem::take(&mut director.waiting) {
+            self.propose(now, reply, &command);
+        }
     }
 
     /// Tells the store which of its files hold metadata that no snapshot has.

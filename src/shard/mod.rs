@@ -183,6 +183,7 @@ impl Shard {
             self.close(now, connection);
         }
         self.parts.store.tick(now);
+        self.propose_waiting(now);
         self.settle(now);
         self.parts.store.end_turn(now);
     }

@@ -47,7 +47,7 @@ pub(super) fn shard_configs(
     let root = FileName::new(ROOT);
     let wal = WalLimits {
         bytes_max: 256 << 10 << prng.below(3),
-        first_file_bytes: 32 << 10,
+        first_file_bytes: 64 << 10,
         file_bytes_max: 128 << 10,
         commit_bytes_max: 8 << 10 << prng.below(3),
     };

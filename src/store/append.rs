@@ -360,6 +360,10 @@ impl Store {
     /// log. With `holds`, they stand in the segment only, and it is not written until the entry is
     /// durable.
     pub(super) fn carry(&mut self, slot: u32, holds: bool) -> Option<Logged> {
+        // Should there be no room at all, the next checkpoint tries again.
+        if !self.wal.has_room(BLOCK_BYTES, Urgency::MakesRoom) {
+            return None;
+        }
         let partition = &mut self.partitions[slot as usize];
         let (place, bytes) = partition.log.partial_block()?;
         let Place { segment_base_offset, position } = place;
@@ -411,8 +415,16 @@ impl Store {
         self.events.extend(self.commits.told.drain(..).map(StoreEvent::Readable));
     }
 
+    /// Whether an entry of `bytes` of the metadata log can be logged now; else in a later turn.
+    pub fn has_metadata_room(&mut self, bytes: usize) -> bool {
+        self.wal.has_room(bytes, Urgency::MakesRoom)
+    }
+
     /// Logs an entry of the metadata log, which belongs to no partition. It is durable when
     /// [`Wal::durable_lsn`](crate::wal::Wal::durable_lsn) reaches its number.
+    ///
+    /// # Panics
+    /// When there is no room.
     pub fn log_metadata(&mut self, entry: &[u8]) -> Logged {
         let meta = EntryMeta {
             kind: EntryKind::Metadata,

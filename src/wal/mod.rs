@@ -86,6 +86,8 @@ impl Wal {
     pub fn new(wal_id: u64, parent: &FileName, limits: WalLimits) -> Self {
         let directory = parent.join(&directory_name(wal_id));
         assert!(limits.commit_bytes_max.is_multiple_of(BLOCK_BYTES));
+        let first_commit = (limits.commit_bytes_max + BLOCK_BYTES) as u64;
+        assert!(limits.first_file_bytes >= first_commit, "the first file holds a commit");
         Self {
             wal_id,
             files: Files::new(directory.clone(), &limits),
