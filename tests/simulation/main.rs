@@ -50,7 +50,9 @@ fn main() -> ExitCode {
             Err(violation) => {
                 failed += 1;
                 println!("seed {seed}: {violation}");
-                if failed >= 10 { break; }
+                if failed >= 10 {
+                    break;
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["io", "record", "config", "formats"],
     &["protocol", "log", "wal", "consensus"],
     &["metadata", "connection", "partition"],
-    &["controller", "coordinator", "replication"],
+    &["store", "controller", "coordinator", "replication"],
     &["handlers"],
     &["shard"],
     &["runtime", "sim"],
