@@ -106,6 +106,13 @@ pub(super) struct Commits {
     queued: VecDeque<Queued>,
 }
 
+impl Commits {
+    /// Whether appends wait for room.
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queued.is_empty()
+    }
+}
+
 impl Store {
     /// Appends a batch to the partition in `slot`. With no `reply`, nobody waits for the answer.
     pub fn append(
@@ -115,6 +122,11 @@ impl Store {
         reply: Option<Reply>,
         now: Now,
     ) -> Outcome {
+        if self.commits.has_queued() {
+            // Behind those that came first: whether a sequence follows is only known then.
+            self.room_wanted = true;
+            return Outcome::NoRoom;
+        }
         let partition = &self.partitions[slot as usize];
         if batch.header.has_producer() {
             match partition.producers.check(batch.header) {
@@ -140,7 +152,7 @@ impl Store {
             return Outcome::Answered(Err(AppendError::StorageFull));
         }
         let bytes = batch.header.total_bytes();
-        if !self.commits.queued.is_empty() || !self.make_room(slot, bytes) {
+        if !self.make_room(slot, bytes) {
             self.room_wanted = true;
             return Outcome::NoRoom;
         }
@@ -445,8 +457,8 @@ impl Store {
 
     /// Whether an append that found no room before has a chance now.
     pub(super) fn has_room_again(&mut self) -> bool {
-        self.wal.has_room(ROOM_BYTES, Urgency::Ordinary)
-            && self.space.has_room(ROOM_BYTES as u64)
-            && (self.chunks.has_room(ROOM_BYTES) || self.evict(ROOM_BYTES))
+        let bytes = ROOM_BYTES.min(self.config.wal.commit_bytes_max);
+        self.wal.has_room(bytes, Urgency::Ordinary)
+            && (self.chunks.has_room(bytes) || self.evict(bytes))
     }
 }

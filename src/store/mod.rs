@@ -250,7 +250,7 @@ impl Store {
 
     /// Ends a turn: everything that arrived in it is committed together.
     pub fn end_turn(&mut self, now: Now) {
-        if self.room_wanted && self.has_room_again() {
+        if self.room_wanted && (self.commits.has_queued() || self.has_room_again()) {
             self.room_wanted = false;
             self.append_queued(now);
             if !self.room_wanted {
