@@ -1,5 +1,6 @@
 //! Millstream, a Kafka-compatible event broker: see `src/ARCHITECTURE.md` for the map.
 
+pub mod config;
 pub mod formats;
 pub mod io;
 pub mod log;

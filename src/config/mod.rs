@@ -1,0 +1,43 @@
+//! Settings of brokers, topics and groups under Kafka's names: which there are, what they mean, how
+//! files and clients give them values, and what all of it amounts to.
+//!
+//! Everything comes in as text: nothing here reads a file, the environment or a clock.
+
+mod broker;
+mod definition;
+mod definitions;
+mod describe;
+mod error;
+mod group;
+mod iso_duration;
+mod layers;
+mod listener;
+mod nearest;
+mod properties;
+mod reader;
+mod topic;
+mod value;
+
+pub use broker::{
+    BrokerSettings, ClassicGroups, ConsumerGroups, Machine, NetworkSettings, OffsetSettings,
+    Resolved, Sources, StorageSettings, TopicCreation, Validation,
+};
+pub use definition::{Allowed, Definition, Effect, Inherited, Kind, Update};
+pub use definitions::{
+    address_quotas, broker_setting, broker_settings, broker_throttles, client_metrics_settings,
+    client_quotas, group_setting, group_settings, topic_setting, topic_settings,
+};
+pub use describe::{
+    Described, Source, Synonym, describe_broker, describe_brokers, describe_client_metrics,
+    describe_group, describe_topic,
+};
+pub use error::{Notice, Place, SettingError, SettingErrors};
+pub use group::{
+    GroupSettings, MemberSettings, OffsetReset, ShareGroupSettings, StreamsGroupSettings,
+};
+pub use listener::{Endpoint, Listener, SecurityProtocol};
+pub use properties::{Properties, PropertiesError, Property};
+pub use topic::{
+    CleanupSettings, Compression, Durability, SegmentSettings, Timestamps, TopicSettings,
+};
+pub use value::Value;
