@@ -102,8 +102,8 @@ impl GroupSettings {
     /// # Errors
     /// The first setting that cannot be; Kafka's code for it is INVALID_CONFIG.
     pub fn resolve(
-        broker: &BrokerSettings,
         overrides: &BTreeMap<String, String>,
+        broker: &BrokerSettings,
     ) -> Result<Self, SettingError> {
         Self::over(broker.layers(), overrides)
     }

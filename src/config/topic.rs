@@ -60,15 +60,15 @@ pub enum Timestamps {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SegmentSettings {
     /// The size at which a segment is closed.
-    pub bytes_max: u32,
+    pub bytes_max: u64,
     /// The age at which a segment is closed.
     pub age_max: Duration,
     /// How much earlier than that chance may close it.
     pub jitter_max: Duration,
     /// The size at which a full index closes its segment.
-    pub index_bytes_max: u32,
+    pub index_bytes_max: u64,
     /// How many bytes lie between two entries of an index.
-    pub index_interval_bytes: u32,
+    pub index_interval_bytes: u64,
     /// Whether Kafka would take the full size at once.
     pub preallocate: bool,
 }
@@ -102,7 +102,7 @@ pub struct TopicSettings {
     /// When an append is acknowledged.
     pub durability: Durability,
     /// The largest record batch, its header included.
-    pub message_bytes_max: u32,
+    pub message_bytes_max: usize,
     /// How batches are stored.
     pub compression: Compression,
     /// Whose timestamps records have.
@@ -132,8 +132,8 @@ impl TopicSettings {
     /// # Errors
     /// The first setting that cannot be; Kafka's code for it is INVALID_CONFIG.
     pub fn resolve(
-        broker: &BrokerSettings,
         overrides: &BTreeMap<String, String>,
+        broker: &BrokerSettings,
     ) -> Result<Self, SettingError> {
         Self::over(broker.layers(), overrides)
     }

@@ -85,9 +85,9 @@ fn effective_topic_settings_change_topics() {
         let (value, beside) = sampled(definition);
         let mut overrides: Vec<_> =
             beside.iter().map(|setting| setting.split_once('=').unwrap()).collect();
-        let without = TopicSettings::resolve(&broker, &map(&overrides)).unwrap();
+        let without = TopicSettings::resolve(&map(&overrides), &broker).unwrap();
         overrides.push((definition.name, &value));
-        let with = TopicSettings::resolve(&broker, &map(&overrides)).unwrap();
+        let with = TopicSettings::resolve(&map(&overrides), &broker).unwrap();
         assert_ne!(with, without, "{}={value}", definition.name);
     }
 }

@@ -70,7 +70,7 @@ proptest! {
         let overrides: BTreeMap<String, String> =
             names.into_iter().map(|index| (name(index), value.clone())).collect();
         let broker = given(&[]).unwrap();
-        if let Err(error) = TopicSettings::resolve(&broker, &overrides) {
+        if let Err(error) = TopicSettings::resolve(&overrides, &broker) {
             prop_assert!(error.to_string().contains(": expected "), "{}", error);
         }
         let described = describe_topic(&broker, &overrides, |_| true);

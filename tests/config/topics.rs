@@ -9,11 +9,11 @@ use millstream::config::{
 use crate::facts::{given, map};
 
 fn topic(broker: &[&str], overrides: &[(&str, &str)]) -> TopicSettings {
-    TopicSettings::resolve(&given(broker).unwrap(), &map(overrides)).unwrap()
+    TopicSettings::resolve(&map(overrides), &given(broker).unwrap()).unwrap()
 }
 
 fn refusal(overrides: &[(&str, &str)]) -> String {
-    TopicSettings::resolve(&given(&[]).unwrap(), &map(overrides)).unwrap_err().to_string()
+    TopicSettings::resolve(&map(overrides), &given(&[]).unwrap()).unwrap_err().to_string()
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn refusals_say_what_would_do() {
 #[test]
 fn groups_stay_in_the_ranges_of_their_broker() {
     let broker = given(&["group.consumer.max.session.timeout.ms=50000"]).unwrap();
-    let group = |overrides: &[(&str, &str)]| GroupSettings::resolve(&broker, &map(overrides));
+    let group = |overrides: &[(&str, &str)]| GroupSettings::resolve(&map(overrides), &broker);
     let settings = group(&[
         ("consumer.session.timeout.ms", "46000"),
         ("share.auto.offset.reset", "by_duration:PT2H"),
@@ -155,7 +155,7 @@ fn groups_stay_in_the_ranges_of_their_broker() {
     ])
     .unwrap();
     let error =
-        GroupSettings::resolve(&broker, &map(&[("consumer.heartbeat.interval.ms", "45000")]));
+        GroupSettings::resolve(&map(&[("consumer.heartbeat.interval.ms", "45000")]), &broker);
     assert_eq!(
         error.unwrap_err().to_string(),
         "group.consumer.session.timeout.ms=45000: \

@@ -43,11 +43,11 @@ fn verdict(resource: &str, first: &str, settings: &BTreeMap<String, String>) -> 
         _ => {
             let broker = broker(&BTreeMap::new()).unwrap();
             if resource == "topic" {
-                TopicSettings::resolve(&broker, settings)
+                TopicSettings::resolve(settings, &broker)
                     .map(|_| describe_topic(&broker, settings, wanted))
                     .map_err(|error| error.to_string())
             } else {
-                GroupSettings::resolve(&broker, settings)
+                GroupSettings::resolve(settings, &broker)
                     .map(|_| describe_group(&broker, settings, wanted))
                     .map_err(|error| error.to_string())
             }

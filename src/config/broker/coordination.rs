@@ -7,11 +7,11 @@ use crate::config::reader::Reader;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OffsetSettings {
     /// Partitions of the topic.
-    pub partitions: u32,
+    pub partitions: i32,
     /// Replicas of the topic; none for up to three, as there are brokers when it is created.
-    pub replication_factor: Option<u16>,
+    pub replication_factor: Option<i16>,
     /// The segment size of the topic.
-    pub segment_bytes_max: u32,
+    pub segment_bytes_max: u64,
     /// How long the offsets of an empty group are kept.
     pub retention: Duration,
     /// How often offsets to forget are looked for.
@@ -19,7 +19,7 @@ pub struct OffsetSettings {
     /// How long a commit may take.
     pub commit_timeout: Duration,
     /// The longest note stored with an offset.
-    pub metadata_bytes_max: u32,
+    pub metadata_bytes_max: usize,
 }
 
 /// What groups of the classic protocol may do.
@@ -32,14 +32,14 @@ pub struct ClassicGroups {
     /// How long a new group waits for more members.
     pub initial_rebalance_delay: Duration,
     /// Members of a group.
-    pub members_max: u32,
+    pub members_max: usize,
 }
 
 /// What groups of the consumer protocol may do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConsumerGroups {
     /// Members of a group.
-    pub members_max: u32,
+    pub members_max: usize,
     /// The ways in which partitions are assigned; the first is the default.
     pub assignors: Vec<String>,
     /// Whether a classic group may become one of these.

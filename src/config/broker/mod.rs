@@ -26,9 +26,9 @@ use crate::types::NodeId;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TopicCreation {
     /// Its partitions.
-    pub partitions: u32,
+    pub partitions: i32,
     /// Its replicas.
-    pub replication_factor: u16,
+    pub replication_factor: i16,
     /// Whether it is created when a client asks for it.
     pub automatic: bool,
     /// Whether topics can be deleted.
@@ -156,7 +156,7 @@ fn log_directories(reader: &Reader<'_>) -> Result<Vec<String>, SettingError> {
 
 fn topic_creation(reader: &Reader<'_>) -> Result<TopicCreation, SettingError> {
     let replication_factor = reader.whole("default.replication.factor")?;
-    if replication_factor == 0 {
+    if replication_factor < 1 {
         let problem = "expected a whole number from 1".to_owned();
         return Err(reader.refuse("default.replication.factor", problem));
     }

@@ -8,11 +8,11 @@ use crate::config::reader::Reader;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NetworkSettings {
     /// The largest request that is read.
-    pub request_bytes_max: u32,
+    pub request_bytes_max: usize,
     /// The most bytes in one answer to a fetch.
-    pub fetch_bytes_max: u32,
+    pub fetch_bytes_max: u64,
     /// Fetch sessions that are remembered.
-    pub fetch_sessions_max: u32,
+    pub fetch_sessions_max: usize,
     /// Connections that are open at a time.
     pub connections_max: u32,
     /// Connections that one address may have open at a time.

@@ -4,7 +4,7 @@ use crate::config::error::SettingError;
 use crate::config::reader::Reader;
 
 /// The alignment of what is written to a write-ahead log.
-const COMMIT_BLOCK_BYTES: u32 = 4096;
+const COMMIT_BLOCK_BYTES: usize = 4096;
 
 /// How closely compressed batches are looked at: `produce.validation`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,13 +21,13 @@ pub struct StorageSettings {
     /// How closely compressed batches are looked at.
     pub validation: Validation,
     /// Memory for recent data.
-    pub memory_bytes: u64,
+    pub memory_bytes: usize,
     /// Disk space for the write-ahead logs of all cores together.
     pub wal_bytes_max: u64,
     /// The largest file of a write-ahead log.
     pub wal_file_bytes_max: u64,
     /// The most bytes written to a write-ahead log at once.
-    pub wal_commit_bytes_max: u32,
+    pub wal_commit_bytes_max: usize,
     /// Bytes logged since the last checkpoint after which the next begins.
     pub checkpoint_bytes: u64,
     /// The longest time between two checkpoints.
@@ -42,7 +42,7 @@ pub struct StorageSettings {
 
 pub(super) fn read(
     reader: &Reader<'_>,
-    request_bytes_max: u32,
+    request_bytes_max: usize,
 ) -> Result<StorageSettings, SettingError> {
     let full = reader.text("produce.validation")? == "full";
     let settings = StorageSettings {
@@ -64,14 +64,14 @@ pub(super) fn read(
 fn check_wal(
     reader: &Reader<'_>,
     settings: &StorageSettings,
-    request_bytes_max: u32,
+    request_bytes_max: usize,
 ) -> Result<(), SettingError> {
     if !settings.wal_commit_bytes_max.is_multiple_of(COMMIT_BLOCK_BYTES) {
         let problem = format!("expected a multiple of {COMMIT_BLOCK_BYTES}");
         return Err(reader.refuse("wal.commit.bytes.max", problem));
     }
     // A batch is logged in one piece, and a request may hold no more than one.
-    if settings.wal_file_bytes_max <= request_bytes_max.into() {
+    if settings.wal_file_bytes_max <= request_bytes_max as u64 {
         let words = "expected more than socket.request.max.bytes, which is";
         return Err(reader.refuse("wal.file.bytes", format!("{words} {request_bytes_max}")));
     }
