@@ -10,10 +10,10 @@ pub mod metadata {
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_BODY: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_BODY: u8 = 7;
+pub const ENUM_MAX_BODY: u8 = 8;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_BODY: [Body; 8] = [
+pub const ENUM_VALUES_BODY: [Body; 9] = [
   Body::NONE,
   Body::Topic,
   Body::Partition,
@@ -21,6 +21,7 @@ pub const ENUM_VALUES_BODY: [Body; 8] = [
   Body::Setting,
   Body::ProducerIds,
   Body::Broker,
+  Body::LeaderEpochs,
   Body::Feature,
 ];
 
@@ -36,10 +37,11 @@ impl Body {
   pub const Setting: Self = Self(4);
   pub const ProducerIds: Self = Self(5);
   pub const Broker: Self = Self(6);
-  pub const Feature: Self = Self(7);
+  pub const LeaderEpochs: Self = Self(7);
+  pub const Feature: Self = Self(8);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 7;
+  pub const ENUM_MAX: u8 = 8;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::NONE,
     Self::Topic,
@@ -48,6 +50,7 @@ impl Body {
     Self::Setting,
     Self::ProducerIds,
     Self::Broker,
+    Self::LeaderEpochs,
     Self::Feature,
   ];
   /// Returns the variant's name or "" if unknown.
@@ -60,6 +63,7 @@ impl Body {
       Self::Setting => Some("Setting"),
       Self::ProducerIds => Some("ProducerIds"),
       Self::Broker => Some("Broker"),
+      Self::LeaderEpochs => Some("LeaderEpochs"),
       Self::Feature => Some("Feature"),
       _ => None,
     }
@@ -1096,6 +1100,102 @@ impl ::core::fmt::Debug for Broker<'_> {
       ds.finish()
   }
 }
+pub enum LeaderEpochsOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct LeaderEpochs<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for LeaderEpochs<'a> {
+  type Inner = LeaderEpochs<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> LeaderEpochs<'a> {
+  pub const VT_LEADER: ::flatbuffers::VOffsetT = 4;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    LeaderEpochs { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args LeaderEpochsArgs
+  ) -> ::flatbuffers::WIPOffset<LeaderEpochs<'bldr>> {
+    let mut builder = LeaderEpochsBuilder::new(_fbb);
+    builder.add_leader(args.leader);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn leader(&self) -> i32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i32>(LeaderEpochs::VT_LEADER, Some(0)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for LeaderEpochs<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<i32>("leader", Self::VT_LEADER, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct LeaderEpochsArgs {
+    pub leader: i32,
+}
+impl<'a> Default for LeaderEpochsArgs {
+  #[inline]
+  fn default() -> Self {
+    LeaderEpochsArgs {
+      leader: 0,
+    }
+  }
+}
+
+pub struct LeaderEpochsBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> LeaderEpochsBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_leader(&mut self, leader: i32) {
+    self.fbb_.push_slot::<i32>(LeaderEpochs::VT_LEADER, leader, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> LeaderEpochsBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    LeaderEpochsBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<LeaderEpochs<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for LeaderEpochs<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("LeaderEpochs");
+      ds.field("leader", &self.leader());
+      ds.finish()
+  }
+}
 pub enum FeatureOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -1345,6 +1445,20 @@ impl<'a> Record<'a> {
 
   #[inline]
   #[allow(non_snake_case)]
+  pub fn body_as_leader_epochs(&self) -> Option<LeaderEpochs<'a>> {
+    if self.body_type() == Body::LeaderEpochs {
+      let u = self.body();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { LeaderEpochs::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
+  #[inline]
+  #[allow(non_snake_case)]
   pub fn body_as_feature(&self) -> Option<Feature<'a>> {
     if self.body_type() == Body::Feature {
       let u = self.body();
@@ -1373,6 +1487,7 @@ impl ::flatbuffers::Verifiable for Record<'_> {
           Body::Setting => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<Setting>>("Body::Setting", pos),
           Body::ProducerIds => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<ProducerIds>>("Body::ProducerIds", pos),
           Body::Broker => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<Broker>>("Body::Broker", pos),
+          Body::LeaderEpochs => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<LeaderEpochs>>("Body::LeaderEpochs", pos),
           Body::Feature => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<Feature>>("Body::Feature", pos),
           _ => Ok(()),
         }
@@ -1466,6 +1581,13 @@ impl ::core::fmt::Debug for Record<'_> {
         },
         Body::Broker => {
           if let Some(x) = self.body_as_broker() {
+            ds.field("body", &x)
+          } else {
+            ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        Body::LeaderEpochs => {
+          if let Some(x) = self.body_as_leader_epochs() {
             ds.field("body", &x)
           } else {
             ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")

@@ -25,6 +25,7 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// The bytes are too few, or are no batch of this format.
+    #[inline]
     pub fn first(bytes: &'a [u8]) -> Result<Self, HeaderError> {
         let header = BatchHeader::decode(bytes)?;
         match bytes.get(..header.total_bytes()) {

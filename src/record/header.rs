@@ -187,6 +187,7 @@ impl BatchHeader {
     ///
     /// # Errors
     /// The bytes are too few to hold a header, or are none of this format.
+    #[inline]
     pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
         let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
             return Err(why_too_short(bytes));

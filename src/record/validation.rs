@@ -36,6 +36,13 @@ pub struct Rules {
     pub now: Timestamp,
 }
 
+impl Rules {
+    /// Whether compressed records are decompressed: only so can their keys be seen.
+    fn looks_into_compressed(&self) -> bool {
+        self.validation == Validation::Full || self.keys_required
+    }
+}
+
 /// A topic's `message.timestamp.type`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TimestampRule {
@@ -134,6 +141,15 @@ impl From<HeaderError> for Invalid {
     }
 }
 
+impl From<DecompressError> for Invalid {
+    fn from(error: DecompressError) -> Self {
+        match error {
+            DecompressError::TooLarge => Self::TooLarge,
+            DecompressError::Corrupt => Self::Corrupt,
+        }
+    }
+}
+
 /// A batch that may be appended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Validated<'a> {
@@ -179,34 +195,37 @@ pub fn validate<'a>(
     }
     let codec = check_header(header, rules)?;
     let stored_section = batch.stored_section();
-    let walked =
-        codec == Codec::None || rules.validation == Validation::Full || rules.keys_required;
-    let mut validated = Validated { header: *header, stored_section, walked };
-    if !walked {
-        if !rules.timestamps.allows(header.max_timestamp.get(), rules.now) {
-            return Err(Invalid::Timestamp);
+    let walked = codec == Codec::None || rules.looks_into_compressed();
+    let section = match codec {
+        Codec::None => stored_section,
+        _ if walked => {
+            decompress(codec, stored_section, rules.section_bytes_max, scratch)?;
+            scratch
         }
-        return Ok(validated);
-    }
-    if codec != Codec::None {
-        decompress(codec, stored_section, rules.section_bytes_max, scratch).map_err(|error| {
-            match error {
-                DecompressError::TooLarge => Invalid::TooLarge,
-                DecompressError::Corrupt => Invalid::Corrupt,
-            }
-        })?;
-    }
-    let section = if codec == Codec::None { stored_section } else { scratch.as_slice() };
-    let walk = walk::walk(header, section).map_err(Invalid::Record)?;
+        _ if rules.timestamps.allows(header.max_timestamp.get(), rules.now) => {
+            return Ok(Validated { header: *header, stored_section, walked });
+        }
+        _ => return Err(Invalid::Timestamp),
+    };
+    let walk = walk::walk(section, header.record_count, header.base_timestamp);
+    let walk = walk.map_err(Invalid::Record)?;
     check_walk(&walk, rules)?;
-    if rules.timestamps != TimestampRule::LogAppendTime {
-        let max = Timestamp::new(walk.max_timestamp);
-        validated.header = header.with_max_timestamp(TimestampType::CreateTime, max);
-    }
-    Ok(validated)
+    let max = Timestamp::new(walk.max_timestamp);
+    let header = match rules.timestamps {
+        TimestampRule::CreateTime { .. } if max != header.max_timestamp => corrected(*header, max),
+        _ => *header,
+    };
+    Ok(Validated { header, stored_section, walked })
+}
+
+/// By value: with a reference to it the header could not stay in registers all along.
+#[cold]
+fn corrected(header: BatchHeader, max: Timestamp) -> BatchHeader {
+    header.with_max_timestamp(TimestampType::CreateTime, max)
 }
 
 /// What Kafka checks before the checksum.
+#[inline(always)]
 fn check_frame(header: &BatchHeader, bytes: &[u8], rules: &Rules) -> Result<(), Invalid> {
     if header.attributes.codec() == Ok(Codec::Zstd) && !rules.zstd_allowed {
         return Err(Invalid::CodecNotAllowed);
@@ -227,6 +246,7 @@ fn check_frame(header: &BatchHeader, bytes: &[u8], rules: &Rules) -> Result<(), 
 }
 
 /// What the rest of the header tells; returns the codec.
+#[inline(always)]
 fn check_header(header: &BatchHeader, rules: &Rules) -> Result<Codec, Invalid> {
     let attributes = header.attributes;
     let codec = attributes.codec().map_err(|_| Invalid::UnknownCodec)?;
@@ -256,6 +276,7 @@ fn check_header(header: &BatchHeader, rules: &Rules) -> Result<Codec, Invalid> {
 }
 
 /// Without a producer id, epoch and sequence may be anything: some clients send zeros.
+#[inline(always)]
 fn check_producer(header: &BatchHeader) -> Result<(), Invalid> {
     let id = header.producer_id.get();
     if id < -1 || (id == -1 && header.attributes.is_transactional()) {
@@ -310,10 +331,9 @@ pub fn record_faults<'a>(
 ) -> impl Iterator<Item = RecordFault> + 'a {
     let header = BatchHeader::decode(bytes).ok();
     let compressed = header.is_some_and(|header| header.attributes.codec() != Ok(Codec::None));
-    let walked = rules.validation == Validation::Full || rules.keys_required;
     let section = match compressed {
         false => bytes.get(HEADER_BYTES..).unwrap_or_default(),
-        true if walked => scratch,
+        true if rules.looks_into_compressed() => scratch,
         true => &[],
     };
     let records = header.into_iter().flat_map(|header| super::Records::new(&header, section));

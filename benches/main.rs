@@ -1,0 +1,6 @@
+//! Every micro-benchmark in one binary: `cargo bench --bench main -- record`.
+
+mod protocol;
+mod record;
+
+criterion::criterion_main!(protocol::benches, record::benches);
