@@ -72,7 +72,7 @@ pub fn describe_broker(settings: &BrokerSettings, wanted: impl Fn(&str) -> bool)
 }
 
 /// Describes what was altered for all brokers, as far as the names are `wanted`.
-pub fn describe_brokers(
+pub fn describe_broker_defaults(
     settings: &BrokerSettings,
     wanted: impl Fn(&str) -> bool,
 ) -> Vec<Described> {

@@ -28,7 +28,7 @@ pub use definitions::{
     client_quotas, group_setting, group_settings, topic_setting, topic_settings,
 };
 pub use describe::{
-    Described, Source, Synonym, describe_broker, describe_brokers, describe_client_metrics,
+    Described, Source, Synonym, describe_broker, describe_broker_defaults, describe_client_metrics,
     describe_group, describe_topic,
 };
 pub use error::{Notice, Place, SettingError, SettingErrors};

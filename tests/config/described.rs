@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use millstream::config::{
-    Described, Kind, Properties, Source, describe_broker, describe_brokers,
+    Described, Properties, Source, describe_broker, describe_broker_defaults,
     describe_client_metrics, describe_group, describe_topic,
 };
 
-use crate::facts::{given, map, rows, start};
+use crate::facts::{given, kind_name, map, rows, start};
 
 const PROPERTIES: &str = include_str!("kafka-4.3.1/described.properties");
 const ALTERATIONS: &str = include_str!("kafka-4.3.1/alterations.txt");
@@ -40,7 +40,7 @@ fn described() -> BTreeMap<(String, String), Described> {
     for resource in alterations.keys() {
         let settings = &alterations[resource];
         let rows = match resource.split_once(':').unwrap() {
-            ("broker", "") => describe_brokers(&broker, all),
+            ("broker", "") => describe_broker_defaults(&broker, all),
             ("broker", _) => describe_broker(&broker, all),
             ("topic", _) => describe_topic(&broker, settings, all),
             ("group", _) => describe_group(&broker, settings, all),
@@ -105,20 +105,6 @@ fn source_name(source: Source) -> &'static str {
         Source::DynamicDefault => "DYNAMIC_DEFAULT_BROKER_CONFIG",
         Source::Static => "STATIC_BROKER_CONFIG",
         Source::Default => "DEFAULT_CONFIG",
-    }
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Boolean => "BOOLEAN",
-        Kind::Text => "STRING",
-        Kind::Int => "INT",
-        Kind::Short => "SHORT",
-        Kind::Long => "LONG",
-        Kind::Double => "DOUBLE",
-        Kind::List => "LIST",
-        Kind::Class => "CLASS",
-        Kind::Password => "PASSWORD",
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use millstream::config::{BrokerSettings, Machine, Properties, Resolved, SettingErrors, Sources};
+use millstream::config::{
+    BrokerSettings, Kind, Machine, Properties, Resolved, SettingErrors, Sources,
+};
 
 pub const MACHINE: Machine = Machine { memory_bytes: 8 << 30 };
 
@@ -27,4 +29,19 @@ pub fn given(overrides: &[&str]) -> Result<BrokerSettings, SettingErrors> {
 /// Settings by name.
 pub fn map(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
     settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// What Kafka calls a type.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Boolean => "BOOLEAN",
+        Kind::Text => "STRING",
+        Kind::Int => "INT",
+        Kind::Short => "SHORT",
+        Kind::Long => "LONG",
+        Kind::Double => "DOUBLE",
+        Kind::List => "LIST",
+        Kind::Class => "CLASS",
+        Kind::Password => "PASSWORD",
+    }
 }

@@ -96,6 +96,11 @@ fn wrong_values_are_named_all_at_once() {
 #[test]
 fn contradictions_are_named_with_both_sides() {
     for (text, expected) in [
+        (
+            "process.roles=controller",
+            "1: process.roles=controller: \
+             expected broker among the roles: no node is a controller alone",
+        ),
         ("node.id=1\nbroker.id=2", "2: broker.id=2: expected the same as node.id, which is 1"),
         (
             "log.retention.hours=0",

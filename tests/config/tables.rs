@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use millstream::config::{
-    Allowed, Definition, Kind, Update, address_quotas, broker_settings, broker_throttles,
+    Allowed, Definition, Update, address_quotas, broker_settings, broker_throttles,
     client_metrics_settings, client_quotas, group_settings, topic_settings,
 };
 
-use crate::facts::rows;
+use crate::facts::{kind_name, rows};
 
 const SETTINGS: &str = include_str!("kafka-4.3.1/settings.tsv");
 
@@ -98,20 +98,6 @@ fn what_is_inherited_exists_and_defaults_alike() {
             Err(_) => default.to_owned(),
         };
         assert_eq!(Some(inherited.as_str()), definition.default, "{}", definition.name);
-    }
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Boolean => "BOOLEAN",
-        Kind::Text => "STRING",
-        Kind::Int => "INT",
-        Kind::Short => "SHORT",
-        Kind::Long => "LONG",
-        Kind::Double => "DOUBLE",
-        Kind::List => "LIST",
-        Kind::Class => "CLASS",
-        Kind::Password => "PASSWORD",
     }
 }
 

@@ -20,6 +20,39 @@ const BROKER: &[(&str, &str)] = &[
 
 /// Where we judge otherwise, and why.
 const OTHERWISE: &[(&str, &str)] = &[
+    // Stricter: what Kafka accepts cannot work, or does not work here.
+    ("listeners=PLAINTEXT://:9092,SSL://:9094,CONTROLLER://:9093", "there is no TLS yet"),
+    ("listeners=PLAINTEXT://:65536,CONTROLLER://:9093", "Kafka fails later"),
+    ("listeners=PLAINTEXT://:-1,CONTROLLER://:9093", "Kafka fails later"),
+    ("advertised.listeners=PLAINTEXT://[::]:9092", "no more an address than 0.0.0.0"),
+    ("group.min.session.timeout.ms=10\tgroup.max.session.timeout.ms=5", "no member could join"),
+    (
+        "log.cleaner.min.compaction.lag.ms=10\tlog.cleaner.max.compaction.lag.ms=5",
+        "Kafka starts, and then refuses every topic",
+    ),
+    ("default.replication.factor=0", "no topic could be created"),
+    ("offset.metadata.max.bytes=-1", "no length is below it"),
+    ("group.initial.rebalance.delay.ms=-1", "no delay is below zero"),
+    ("retention.ms=\u{ff11}\u{ff12}", "digits are those of ASCII"),
+    // More lenient: what Kafka refuses works here, or has no effect here.
+    (
+        "listeners=PLAINTEXT://0.0.0.0:9092,CONTROLLER://:9093",
+        "clients are told the machine's name",
+    ),
+    (
+        "listeners=INTERNAL://:9092,CONTROLLER://:9093\t\
+         listener.security.protocol.map=INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "brokers need no listener among themselves",
+    ),
+    ("inter.broker.listener.name=NOPE", "brokers need no listener among themselves"),
+    ("process.roles=broker", "every broker is a controller"),
+    ("controller.quorum.voters=1@localhost", "no effect"),
+    ("queued.max.request.bytes=5", "no effect"),
+    ("replica.fetch.wait.max.ms=40000", "no effect"),
+    ("log.cleaner.dedupe.buffer.size=100", "no effect"),
+    ("cordoned.log.dirs=/x", "no effect"),
+    ("offsets.topic.compression.codec=7", "no effect"),
+    ("create.topic.policy.class.name=no.such.Class", "no effect"),
     ("min.cleanable.dirty.ratio=NaN", "no comparison with NaN ever holds"),
     ("min.cleanable.dirty.ratio=0x1p-1", "nobody writes hexadecimal fractions"),
     ("remote.storage.enable=true", "Kafka judges by another setting, which has no effect here"),

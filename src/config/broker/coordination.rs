@@ -1,3 +1,5 @@
+//! Committed offsets and groups.
+
 use core::time::Duration;
 
 use crate::config::error::SettingError;

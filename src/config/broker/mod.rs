@@ -114,6 +114,7 @@ impl BrokerSettings {
     fn of(layers: Layers, notices: &mut Vec<Notice>) -> Result<Self, SettingError> {
         let value = |definition: &'static Definition| layers.found(definition);
         let reader = Reader::new(definitions::broker_setting, &value);
+        check_roles(&reader)?;
         let network = network::read(&reader)?;
         Ok(Self {
             node_id: node_id(&reader)?,
@@ -136,6 +137,15 @@ impl BrokerSettings {
     pub(super) fn layers(&self) -> &Layers {
         &self.layers
     }
+}
+
+/// A file for a node that serves no clients must not start one that does.
+fn check_roles(reader: &Reader<'_>) -> Result<(), SettingError> {
+    if reader.list("process.roles")?.iter().any(|role| role == "broker") {
+        return Ok(());
+    }
+    let problem = "expected broker among the roles: no node is a controller alone".to_owned();
+    Err(reader.refuse("process.roles", problem))
 }
 
 /// `broker.id` is an older name of `node.id`; given both, they have to agree.

@@ -1,3 +1,5 @@
+//! Connections, and sizes of requests and answers.
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 

@@ -1,3 +1,5 @@
+//! What a broker is started with, and what is wrong or worth telling about it.
+
 use std::collections::BTreeMap;
 
 use crate::config::definition::Effect;

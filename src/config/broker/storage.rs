@@ -1,3 +1,5 @@
+//! Memory, write-ahead log, checkpoints, and work in the background.
+
 use core::time::Duration;
 
 use crate::config::error::SettingError;
