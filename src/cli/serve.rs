@@ -14,11 +14,19 @@ use crate::wal::WalLimits;
 
 /// Runs a broker.
 pub fn run(dir: &str, port: u16, cores: u16) {
-    let settings = Arc::new(BrokerSettings::default());
+    let sources = crate::config::Sources {
+        file: None,
+        overrides: &[],
+        machine: crate::config::Machine { memory_bytes: 4 << 30 },
+        strict: false,
+    };
+    let settings = Arc::new(BrokerSettings::resolve(&sources).expect("defaults").settings);
     let root = FileName::new(dir);
     let mut seed = Prng::new(
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos()
-            as u64,
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos() as u64,
     );
     let configs = (0..cores)
         .map(|shard| ShardConfig {
