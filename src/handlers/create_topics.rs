@@ -60,7 +60,7 @@ impl CreateTopics {
         let rows: Vec<_> = results
             .iter()
             .map(|result| match result {
-                Ok(created) => ctx.topics.describe(ctx.settings, &created.settings),
+                Ok(created) => ctx.topics.describe(ctx.settings, &created.settings, |_| true),
                 Err(_) => Vec::new(),
             })
             .collect();

@@ -100,7 +100,7 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
         }
     };
     let wait = u64::try_from(request.max_wait_ms).unwrap_or(0);
-    let limit = ctx.settings.fetch_bytes_max;
+    let limit = ctx.settings.network.fetch_bytes_max;
     let mut fetch = Fetch {
         version: frame.version,
         mode,

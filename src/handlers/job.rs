@@ -2,6 +2,7 @@
 //! core.
 
 use super::peer::{AskError, FoundRecord};
+use super::topics::SECTION_BYTES_MAX;
 use crate::io::MemoryRange;
 use crate::log::{FoundBatch, Ranges};
 use crate::record::{
@@ -13,8 +14,6 @@ use crate::types::TopicPartition;
 
 /// Records up to this size are decompressed in the turn.
 const SMALL_BYTES: usize = 64 << 10;
-/// No batch is larger without its compression: what a client may make of a request, ten times.
-const SECTION_BYTES_MAX: usize = 1 << 30;
 
 /// A piece of work.
 #[derive(Debug)]
@@ -113,7 +112,7 @@ fn prepare(
     let validated = validate(bytes, rules, &mut scratch)?;
     match compression {
         Some(compression) if validated.header.attributes.codec() != Ok(compression.codec()) => {
-            recompressed(&validated, &mut scratch, compression)
+            recompressed(&validated, &mut scratch, compression, rules.bytes_max)
         }
         _ => {
             let body = bytes.slice(HEADER_BYTES..bytes.len());
@@ -125,11 +124,12 @@ fn prepare(
 /// A validated batch in another codec. `scratch` holds its records if they were decompressed.
 ///
 /// # Errors
-/// The records cannot be decompressed, or do not fit a batch without their compression.
+/// The records cannot be decompressed, or what they are in the other codec is above `bytes_max`.
 pub(super) fn recompressed(
     validated: &Validated<'_>,
     scratch: &mut Vec<u8>,
     compression: Compression,
+    bytes_max: usize,
 ) -> Result<Prepared, Invalid> {
     let header = &validated.header;
     if !validated.walked {
@@ -144,6 +144,9 @@ pub(super) fn recompressed(
     let mut out = Vec::new();
     let header =
         recompress(header, section, compression, &mut out).map_err(|_| Invalid::TooLarge)?;
+    if out.len() > bytes_max {
+        return Err(Invalid::TooLarge);
+    }
     Ok(Prepared { header, body: MemoryRange::copy_of(&out[HEADER_BYTES..]) })
 }
 

@@ -70,7 +70,7 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
             .collect()
     };
     let metadata = Metadata { version: frame.version, wanted, operations, refused: Vec::new() };
-    let creates = request.allow_auto_topic_creation && ctx.settings.auto_create_topics;
+    let creates = request.allow_auto_topic_creation && ctx.settings.topic_creation.automatic;
     let missing = if creates { metadata.missing(ctx.image) } else { Vec::new() };
     if missing.is_empty() {
         metadata.respond(ctx, frame.correlation_id);

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::context::{Context, Frame, Handled, Responder};
 use super::error::{append_error_code, invalid_batch_code};
-use super::job::{Job, Prepared};
+use super::job::{Job, Prepared, recompressed};
 use super::operation::Kind;
 use super::peer::{Answer, Ask, owner};
 use super::topics::TopicEntry;
@@ -211,7 +211,8 @@ impl Produce {
         if let Some(compression) = entry.compression()
             && validated.header.attributes.codec() != Ok(compression.codec())
         {
-            return match super::job::recompressed(&validated, ctx.scratch, compression) {
+            let bytes_max = rules.bytes_max;
+            return match recompressed(&validated, ctx.scratch, compression, bytes_max) {
                 Ok(prepared) => self.append_prepared(ctx, id, &prepared, log_append_time, item),
                 Err(invalid) => Some(Err(refusal(invalid, bytes, &rules, ctx.scratch))),
             };

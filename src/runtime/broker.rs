@@ -1,20 +1,17 @@
 //! The whole broker: one pinned thread per shard, threads beside them, and an orderly end.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 
-use rustix::fs::{FlockOperation, flock};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use socket2::{Domain, Protocol, Socket, Type};
 
+use super::claim::Claim;
 use super::file::{Closer, run_closer};
 use super::mesh::Mesh;
 use super::pump::{self, Core};
@@ -22,47 +19,55 @@ use super::wake::Waker;
 use super::workers::Workers;
 use crate::shard::{Exit, Shard, ShardConfig};
 
-/// The file whose lock says that the directory is in use.
-const LOCK: &str = ".lock";
-const BACKLOG: i32 = 1024;
-
 /// Why the broker did not start.
 #[derive(Debug)]
 pub enum StartError {
     /// The data directory cannot be made or used.
     Directory(String, io::Error),
-    /// Another broker uses it.
-    InUse(String),
+    /// Another broker uses it, whose process is known or not.
+    InUse(String, Option<u32>),
     /// The address cannot be listened on.
     Address(SocketAddr, io::Error),
     /// The kernel refuses what every core needs.
     Core(io::Error),
     /// What was found in the data directory stands against it.
     Data(String),
+    /// It was asked to stop before it had started.
+    Stopped,
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Directory(path, error) => {
-                write!(f, "the data directory {path} cannot be used: {error}")
+            Self::Directory(path, error) => write!(
+                f,
+                "the data directory {path} cannot be used: {error}; make it writable for this \
+                 user, or choose another with --data DIR"
+            ),
+            Self::InUse(path, holder) => {
+                write!(f, "the data directory {path} is in use by another broker")?;
+                if let Some(pid) = holder {
+                    write!(f, ", process {pid}")?;
+                }
+                f.write_str(": stop that one, or choose another directory with --data DIR")
             }
-            Self::InUse(path) => write!(
-                f,
-                "the data directory {path} is in use by another broker: stop that one, or choose \
-                 another directory with --set log.dirs=DIR"
-            ),
-            Self::Address(address, error) => write!(
-                f,
-                "cannot listen on {address}: {error}; choose another address with \
-                 --set listeners=PLAINTEXT://HOST:PORT"
-            ),
+            Self::Address(address, error) => {
+                let why = match error.kind() {
+                    io::ErrorKind::AddrInUse => "another process listens there: stop that one",
+                    io::ErrorKind::PermissionDenied => "ports below 1024 need privileges: get them",
+                    io::ErrorKind::AddrNotAvailable => "the address is not this machine's: mend it",
+                    _ => return write!(f, "cannot listen on {address}: {error}"),
+                };
+                write!(f, "cannot listen on {address}: {why}, or choose another address with ")?;
+                f.write_str("--listen HOST:PORT")
+            }
             Self::Core(error) => write!(
                 f,
                 "io_uring is not available: {error}; Linux 6.1 or later is needed, with \
                  kernel.io_uring_disabled=0"
             ),
             Self::Data(reason) => f.write_str(reason),
+            Self::Stopped => f.write_str("stopped before it had started"),
         }
     }
 }
@@ -80,19 +85,18 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Locks the data directory, making it if need be, and starts a shard for each configuration.
+    /// Starts a shard for each configuration on what was claimed for them.
     ///
     /// # Errors
     /// What stands against it.
-    pub fn start(configs: Vec<ShardConfig>, address: SocketAddr) -> Result<Self, StartError> {
-        let root = configs.first().expect("at least one shard").root.to_string();
-        let lock = lock(&root)?;
-        let mut wakers = Vec::new();
-        let mut listeners = Vec::new();
-        for _ in &configs {
-            wakers.push(Waker::new().map_err(StartError::Core)?);
-            listeners.push(listen(address).map_err(|error| StartError::Address(address, error))?);
-        }
+    ///
+    /// # Panics
+    /// When the claim was made for another number of shards.
+    pub fn start(configs: Vec<ShardConfig>, claim: Claim) -> Result<Self, StartError> {
+        let Claim { lock, listeners, .. } = claim;
+        assert_eq!(configs.len(), listeners.len(), "each shard has its listener");
+        let wakers = configs.iter().map(|_| Waker::new()).collect::<io::Result<Vec<_>>>();
+        let wakers = wakers.map_err(StartError::Core)?;
         let (closer, closing) = Closer::new();
         thread::Builder::new()
             .name("closer".to_owned())
@@ -146,7 +150,7 @@ impl Broker {
     fn why_ended(&mut self, core: usize) -> StartError {
         match self.cores.swap_remove(core).join() {
             Ok(Ok(Exit::Failed(reason))) => StartError::Data(reason),
-            Ok(Ok(Exit::Stopped)) => StartError::Data("stopped before it had started".to_owned()),
+            Ok(Ok(Exit::Stopped)) => StartError::Stopped,
             Ok(Err(error)) => StartError::Core(error),
             Err(_) => StartError::Data("a core panicked".to_owned()),
         }
@@ -194,30 +198,6 @@ impl Stopper {
         self.stop.store(true, Ordering::SeqCst);
         self.wakers.iter().for_each(Waker::wake);
     }
-}
-
-fn lock(root: &str) -> Result<File, StartError> {
-    let failed = |error| StartError::Directory(root.to_owned(), error);
-    fs::create_dir_all(root).map_err(failed)?;
-    let path = Path::new(root).join(LOCK);
-    let file =
-        File::options().write(true).create(true).truncate(false).open(path).map_err(failed)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(StartError::InUse(root.to_owned())),
-        Err(error) => Err(failed(error.into())),
-    }
-}
-
-/// One of several sockets on an address, between which the kernel shares connections out.
-fn listen(address: SocketAddr) -> io::Result<OwnedFd> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
 }
 
 /// The processors that this process may use.

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod broker;
+mod claim;
 mod clock;
 mod file;
 mod mesh;
@@ -12,6 +13,7 @@ mod wake;
 mod workers;
 
 pub use blocking::{for_ring, perform};
-pub use broker::{Broker, StartError};
+pub use broker::{Broker, StartError, Stopper};
+pub use claim::Claim;
 pub use file::{Closer, run_closer};
 pub use ring::{Completion, Ring, RingOp};

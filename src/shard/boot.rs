@@ -82,6 +82,16 @@ impl Boot {
         self.entries.iter().any(|entry| entry.name == name)
     }
 
+    /// A partition's directory where no broker of ours can have made one: the write-ahead log is
+    /// there before the first partition.
+    fn partition_of_others(&self) -> Option<String> {
+        let is_partition = |name: &&str| {
+            let index = name.rsplit_once('-').map(|(_, index)| index);
+            index.is_some_and(|index| index.parse::<u32>().is_ok())
+        };
+        if self.has(WAL) { None } else { self.directories().find(is_partition).map(str::to_owned) }
+    }
+
     /// The names of all directories.
     pub(super) fn directories(&self) -> impl Iterator<Item = &str> {
         let directories = self.entries.iter().filter(|entry| entry.kind == EntryKind::Directory);
@@ -174,6 +184,13 @@ impl Shard {
             }
         }
         self.boot().entries = entries;
+        if let Some(name) = self.boot().partition_of_others() {
+            return self.fail(format_args!(
+                "{root} has the directory {name} of a partition, but no write-ahead log: these are \
+                 the files of another broker, such as Apache Kafka, or the directory \"{WAL}\" is \
+                 lost; put it back, or start with an empty directory"
+            ));
+        }
         if self.boot().has(META_PROPERTIES) {
             let (path, bytes_max) = (root.join(META_PROPERTIES), META_BYTES_MAX);
             return self.ask_outside(Asked::ReadMeta, DiskOp::ReadFile { path, bytes_max });
@@ -275,16 +292,24 @@ impl Shard {
     }
 
     fn take_snapshot(&mut self, bytes: &[u8]) {
-        let image = Image::decode_snapshot(bytes);
-        let boot = self.boot();
-        let ours = image.filter(|image| image.cluster_id == boot.cluster_id);
-        if ours.is_some() {
-            boot.image = ours;
-            self.booted();
-        } else {
-            // Half written at a power cut: the one before it is whole.
-            boot.snapshots.pop();
-            self.read_snapshot();
+        let own = self.boot().cluster_id;
+        match Image::decode_snapshot(bytes) {
+            Some(image) if image.cluster_id == own => {
+                self.boot().image = Some(image);
+                self.booted();
+            }
+            Some(image) => {
+                let (root, theirs) = (self.root(), image.cluster_id);
+                self.fail(format_args!(
+                    "{root}/{META_PROPERTIES} names the cluster {own}, but the data are of the \
+                     cluster {theirs}: put the right file back, or start with an empty directory"
+                ));
+            }
+            None => {
+                // Half written at a power cut: the one before it is whole.
+                self.boot().snapshots.pop();
+                self.read_snapshot();
+            }
         }
     }
 

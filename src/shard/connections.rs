@@ -65,11 +65,11 @@ pub(super) struct Connections {
     /// Connections that wait for room in the store, in order.
     pub(super) without_room: Vec<ConnectionId>,
     next_sweep: Instant,
-    idle_max: Duration,
+    idle_max: Option<Duration>,
 }
 
 impl Connections {
-    pub(super) fn new(request_bytes_max: usize, idle_max: Duration) -> Self {
+    pub(super) fn new(request_bytes_max: usize, idle_max: Option<Duration>) -> Self {
         Self {
             connections: Map::default(),
             permits: Permits::new(request_bytes_max),
@@ -126,7 +126,8 @@ impl Connections {
         for (id, connection) in &mut self.connections {
             let silent = now.since(connection.last_active);
             let stalled = !connection.outbox.is_empty() && silent > STALL_MAX;
-            let idle = connection.pipeline.is_empty() && silent > self.idle_max;
+            let idle =
+                connection.pipeline.is_empty() && self.idle_max.is_some_and(|max| silent > max);
             if stalled || idle {
                 gone.push(*id);
             } else if silent > SWEEP {

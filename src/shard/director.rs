@@ -132,12 +132,12 @@ impl Director {
 
     fn decide(&mut self, settings: &crate::config::BrokerSettings, command: &Command) -> Decision {
         let check = |overrides: &std::collections::BTreeMap<String, String>| {
-            TopicSettings::resolve(overrides, settings).map(drop)
+            TopicSettings::resolve(overrides, settings).map(drop).map_err(|error| error.to_string())
         };
         let policy = Policy {
-            default_partitions: settings.default_partitions,
-            default_replication_factor: settings.default_replication_factor,
-            deletion_allowed: settings.delete_topics,
+            default_partitions: settings.topic_creation.partitions,
+            default_replication_factor: settings.topic_creation.replication_factor,
+            deletion_allowed: settings.topic_creation.deletion,
             broker: self.identity.node,
             log_directory: self.boot.directory_id,
             check_settings: &check,

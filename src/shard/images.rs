@@ -34,13 +34,14 @@ impl Shard {
     }
 
     fn take_topic(&mut self, topic: &Arc<Topic>) {
-        let settings = self.parts.topics.by_id(topic.id).expect("updated").partition_settings();
+        let entry = self.parts.topics.by_id(topic.id).expect("updated").clone();
         for (id, state) in partitions_of(topic).zip(&topic.partitions) {
             let here = owner(id, self.parts.shards) == self.parts.shard
                 && state.leader == self.parts.identity.node;
             if !here {
                 continue;
             }
+            let settings = entry.partition_settings(id.partition);
             match self.parts.store.slot(id) {
                 Some(slot) => {
                     self.parts.store.set_leader_epoch(slot, state.leader_epoch);

@@ -124,8 +124,8 @@ impl Shard {
         let store = StoreConfig { wal_id: prng.next_u64(), shard, ..store };
         let first = shard == ShardId::FIRST;
         let director = first.then(|| Director::new(&root, shards, identity.clone(), prng.fork()));
-        let sessions = settings.fetch_sessions_max.div_ceil(usize::from(shards));
-        let idle_max = settings.connection_idle_max;
+        let sessions = settings.network.fetch_sessions_max.div_ceil(usize::from(shards));
+        let idle_max = settings.network.idle_max;
         Self {
             parts: Parts {
                 shard,

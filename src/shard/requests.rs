@@ -55,7 +55,7 @@ impl Shard {
     /// Handles every complete request in `bytes`, as far as the connection may; answers how many
     /// bytes are done with.
     fn requests(&mut self, now: Now, connection: ConnectionId, bytes: &[u8]) -> usize {
-        let bytes_max = self.parts.settings.request_bytes_max;
+        let bytes_max = self.parts.settings.network.request_bytes_max;
         let mut handled = 0;
         while self.connections.get(connection).is_some_and(Connection::is_open) {
             let frame = match next_frame(&bytes[handled..], bytes_max) {

@@ -70,7 +70,7 @@ impl Shard {
         self.parts.topics.update(&image, &ids, &self.parts.settings);
         let mut returning = Vec::new();
         for topic in image.topics() {
-            let settings = self.parts.topics.by_id(topic.id).expect("updated").partition_settings();
+            let entry = self.parts.topics.by_id(topic.id).expect("updated");
             for (id, state) in partitions_of(topic).zip(&topic.partitions) {
                 if owner(id, self.parts.shards) != self.parts.shard {
                     continue;
@@ -78,7 +78,7 @@ impl Shard {
                 let name = directory_name(topic, id);
                 returning.push(Returning {
                     id,
-                    settings,
+                    settings: entry.partition_settings(id.partition),
                     leader_epoch: state.leader_epoch,
                     source: sources.partitions.remove(&id).unwrap_or_default(),
                     has_directory: directories.contains(name.as_str()),

@@ -10,7 +10,7 @@ use super::client::{Client, Consumer, Producer, View, Wants};
 use super::disk::{DiskCounts, DiskFaults, SimDisk};
 use super::faults::{Fault, Planned};
 use super::model::Model;
-use crate::config::BrokerSettings;
+use crate::config::{BrokerSettings, Machine, Sources};
 use crate::handlers::Job;
 use crate::prng::Prng;
 use crate::shard::{Exit, Input, Message};
@@ -126,16 +126,25 @@ pub(super) struct World {
     wishes: Vec<Wish>,
 }
 
+/// A broker's settings with sizes small enough that everything happens often.
+fn settings(prng: &mut Prng) -> BrokerSettings {
+    let partitions = format!("num.partitions={}", 1 + prng.below(4));
+    let segment_bytes = 8 << 10 << prng.below(5);
+    let sources = Sources {
+        file: None,
+        overrides: &[&partitions, "max.incremental.fetch.session.cache.slots=3"],
+        machine: Machine { memory_bytes: 1 << 30 },
+        strict: true,
+    };
+    let resolved = BrokerSettings::resolve(&sources).expect("settings of a simulation");
+    resolved.settings.with_segment_bytes(segment_bytes)
+}
+
 impl World {
     pub(super) fn new(config: RunConfig) -> Self {
         let mut prng = Prng::new(config.seed);
         let disk = SimDisk::new(ROOT, CAPACITY, prng.fork());
-        let settings = BrokerSettings {
-            default_partitions: 1 + prng.below(4) as i32,
-            segment_bytes: 8 << 10 << prng.below(5),
-            fetch_sessions_max: 3,
-            ..BrokerSettings::default()
-        };
+        let settings = settings(&mut prng);
         let mut world = Self {
             planned: config.faults.iter().copied().collect(),
             config,

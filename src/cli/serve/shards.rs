@@ -1,0 +1,73 @@
+//! What each shard is made with: its share of what the settings give to all.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::start::Start;
+use crate::handlers::Identity;
+use crate::io::{BLOCK_BYTES, FileName};
+use crate::prng::Prng;
+use crate::shard::ShardConfig;
+use crate::store::StoreConfig;
+use crate::types::{ShardId, Uuid};
+use crate::wal::WalLimits;
+
+/// The first file of a write-ahead log is small, so that zeroing it does not delay the start.
+const FIRST_FILE_BYTES: u64 = 4 << 20;
+/// Of `memory.bytes`, requests that are not complete may hold one part in four.
+const REQUESTS_SHARE: usize = 4;
+
+/// One configuration for each core.
+pub(super) fn configs(start: &Start, port: u16) -> Vec<ShardConfig> {
+    let (settings, cores) = (&start.settings, usize::from(start.cores));
+    let storage = &settings.storage;
+    let (host, port) = start.told(port);
+    let root = FileName::new(&start.root);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut dice = Prng::new(now.as_nanos() as u64 ^ (u64::from(std::process::id()) << 32));
+    let requests = storage.memory_bytes / REQUESTS_SHARE;
+    (0..start.cores)
+        .map(|shard| ShardConfig {
+            shard: ShardId::new(shard),
+            shards: start.cores,
+            settings: Arc::clone(settings),
+            identity: Identity {
+                node: settings.node_id,
+                host: host.clone(),
+                port,
+                rack: settings.rack.clone(),
+            },
+            root: root.clone(),
+            seed: dice.next_u64(),
+            request_memory_bytes: requests / cores,
+            store: StoreConfig {
+                log_directory: root.clone(),
+                log_directory_id: Uuid::ZERO,
+                wal_parent: root.join("wal"),
+                wal_id: 0,
+                shard: ShardId::new(shard),
+                wal: wal_limits(start),
+                tail_bytes_max: (storage.memory_bytes - requests) / cores,
+                checkpoint_bytes: storage.checkpoint_bytes,
+                checkpoint_interval: storage.checkpoint_interval,
+                reserve_bytes: storage.disk_reserve_bytes / u64::from(start.cores),
+                producer_expiry: storage.producer_id_expiry,
+            },
+        })
+        .collect()
+}
+
+/// The share of one core. The log makes a larger file by itself for a batch that needs it.
+fn wal_limits(start: &Start) -> WalLimits {
+    let storage = &start.settings.storage;
+    let commit_bytes_max = storage.wal_commit_bytes_max;
+    let first_file_bytes = FIRST_FILE_BYTES.max((commit_bytes_max + BLOCK_BYTES) as u64);
+    let share = storage.wal_bytes_max / u64::from(start.cores);
+    let bytes_max = share.max(4 * first_file_bytes);
+    WalLimits {
+        bytes_max,
+        first_file_bytes,
+        file_bytes_max: storage.wal_file_bytes_max.min(bytes_max / 2),
+        commit_bytes_max,
+    }
+}

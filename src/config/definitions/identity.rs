@@ -1,0 +1,61 @@
+//! Who this broker is, where it listens, how it starts.
+
+use super::reasons::{
+    EVERY_ROLE, ONE_START, OUTGOING, QUORUM, REPLICATION, STABLE_ONLY, VARIABLES,
+};
+use crate::config::definition::{
+    Allowed::{Any, Items, ItemsOrNone, OneOf, SomeOf},
+    Definition,
+    Effect::Effective,
+    Kind::{Boolean, Int, List, Long, Text},
+    LONG_MAX,
+    Update::{ClusterWide, PerBroker, ReadOnly},
+    from, row,
+};
+
+/// The settings.
+#[rustfmt::skip]
+pub(super) static ROWS: &[Definition] = &[
+    row("node.id", Int, Some("1"), from(0), ReadOnly, Effective,
+        "The number by which this broker is known in its cluster."),
+    row("broker.id", Int, Some("-1"), Any, ReadOnly, Effective,
+        "An older name of node.id, which it has to equal where both are set."),
+    row("broker.rack", Text, None, Any, ReadOnly, Effective,
+        "The rack or zone this broker stands in, told to clients and used to spread replicas."),
+    row("process.roles", List, Some("broker,controller"), SomeOf(&["broker", "controller"]),
+        ReadOnly, EVERY_ROLE,
+        "Whether this node is a broker, a controller or both."),
+    row("listeners", List, Some("PLAINTEXT://:9092"), Items, PerBroker, Effective,
+        "Where clients are served, as name://host:port; no host means all interfaces."),
+    row("advertised.listeners", List, None, Items, ReadOnly, Effective,
+        "The addresses that clients are told to connect to, where they differ from the listeners."),
+    row("listener.security.protocol.map", Text,
+        Some("SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"), Any,
+        PerBroker, Effective,
+        "Which security protocol each listener name stands for."),
+    row("early.start.listeners", List, None, ItemsOrNone, ReadOnly, ONE_START,
+        "Listeners that answer before the authorizer is ready."),
+    row("inter.broker.listener.name", Text, None, Any, ReadOnly, REPLICATION,
+        "The listener that brokers use among themselves."),
+    row("security.inter.broker.protocol", Text, Some("PLAINTEXT"),
+        OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), ReadOnly, REPLICATION,
+        "The protocol that brokers use among themselves where no listener is named."),
+    row("initial.broker.registration.timeout.ms", Int, Some("60000"), Any, ReadOnly, QUORUM,
+        "How long a starting broker tries to register with its controller."),
+    row("broker.heartbeat.interval.ms", Int, Some("2000"), Any, ReadOnly, QUORUM,
+        "How often a broker tells its controller that it is alive."),
+    row("broker.session.timeout.ms", Int, Some("9000"), Any, ReadOnly, QUORUM,
+        "How long a controller waits for heartbeats before it takes a broker for dead."),
+    row("controlled.shutdown.enable", Boolean, Some("true"), Any, ReadOnly, REPLICATION,
+        "Whether a stopping broker hands its leaderships over first."),
+    row("config.providers", List, Some(""), ItemsOrNone, ClusterWide, VARIABLES,
+        "Names of the providers that replace variables in values."),
+    row("server.max.startup.time.ms", Long, LONG_MAX, from(0), ReadOnly, ONE_START,
+        "How long a start may take in all.").internal(),
+    row("request.timeout.ms", Int, Some("30000"), Any, ReadOnly, OUTGOING,
+        "How long this broker waits for an answer to a request of its own."),
+    row("unstable.api.versions.enable", Boolean, Some("false"), Any, ReadOnly, STABLE_ONLY,
+        "Whether versions of requests that may still change are served.").internal(),
+    row("unstable.feature.versions.enable", Boolean, Some("false"), Any, ReadOnly, STABLE_ONLY,
+        "Whether feature levels that may still change can be used.").internal(),
+];

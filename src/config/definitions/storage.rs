@@ -1,0 +1,86 @@
+//! Directories, retention, segments, flushes and checkpoints.
+
+use super::reasons::{
+    CHECKPOINTS, FLUSHES, LAZY_EXPIRY, ONE_DIRECTORY, ONE_START, ONE_THREAD_PER_CORE, PREALLOCATED,
+    RETENTION,
+};
+use crate::config::definition::{
+    Allowed::{Any, Items, ItemsOrNone},
+    Definition,
+    Effect::Effective,
+    Kind::{Boolean, Int, List, Long},
+    LONG_MAX,
+    Update::{ClusterWide, PerBroker, ReadOnly},
+    from, row,
+};
+
+/// The settings.
+#[rustfmt::skip]
+pub(super) static ROWS: &[Definition] = &[
+    row("log.dirs", List, None, Items, ReadOnly, Effective,
+        "The directories that hold the data; log.dir counts where this is not set."),
+    row("log.dir", List, Some("millstream-data"), Items, ReadOnly, Effective,
+        "The directory that holds the data."),
+    row("log.dir.failure.timeout.ms", Long, Some("30000"), from(1), ReadOnly, ONE_DIRECTORY,
+        "How long a broker goes on when it cannot report a failed directory."),
+    row("cordoned.log.dirs", List, Some(""), ItemsOrNone, PerBroker, ONE_DIRECTORY,
+        "Directories that get no new replicas; * stands for all."),
+    row("num.recovery.threads.per.data.dir", Int, Some("2"), from(1), ClusterWide,
+        ONE_THREAD_PER_CORE,
+        "Threads that recover each directory at start."),
+    row("log.retention.ms", Long, None, Any, ClusterWide, RETENTION,
+        "How long records are kept; -1 keeps them for ever."),
+    row("log.retention.minutes", Int, None, Any, ReadOnly, RETENTION,
+        "The same in minutes, where log.retention.ms is not set."),
+    row("log.retention.hours", Int, Some("168"), Any, ReadOnly, RETENTION,
+        "The same in hours, where neither log.retention.ms nor log.retention.minutes is set."),
+    row("log.retention.bytes", Long, Some("-1"), Any, ClusterWide, RETENTION,
+        "How many bytes of a partition are kept; -1 sets no bound."),
+    row("log.retention.check.interval.ms", Long, Some("300000"), from(1), ReadOnly, RETENTION,
+        "How often segments are looked at for removal."),
+    row("log.segment.bytes", Int, Some("1073741824"), from(1_048_576), ClusterWide, Effective,
+        "The size at which a segment is closed."),
+    row("log.segment.delete.delay.ms", Long, Some("60000"), from(0), ClusterWide, RETENTION,
+        "How long the files of a removed segment stay on disk."),
+    row("log.roll.ms", Long, None, Any, ClusterWide, Effective,
+        "The age at which a segment is closed though it is not full."),
+    row("log.roll.hours", Int, Some("168"), from(1), ReadOnly, Effective,
+        "The same in hours, where log.roll.ms is not set."),
+    row("log.roll.jitter.ms", Long, None, Any, ClusterWide, Effective,
+        "Segments close earlier by a random time up to this, so that they do not all close at once."),
+    row("log.roll.jitter.hours", Int, Some("0"), from(0), ReadOnly, Effective,
+        "The same in hours, where log.roll.jitter.ms is not set."),
+    row("log.index.interval.bytes", Int, Some("4096"), from(0), ClusterWide, Effective,
+        "How many bytes lie between two entries of an index."),
+    row("log.index.size.max.bytes", Int, Some("10485760"), from(4), ClusterWide, Effective,
+        "The size at which a full index closes its segment."),
+    row("log.preallocate", Boolean, Some("false"), Any, ClusterWide, PREALLOCATED,
+        "Whether a new segment takes its full size on disk at once."),
+    row("log.initial.task.delay.ms", Long, Some("30000"), from(0), ReadOnly, ONE_START,
+        "How long background work waits after a start.").internal(),
+    row("producer.id.expiration.ms", Int, Some("86400000"), from(1), ClusterWide, Effective,
+        "How long an idle producer's sequence numbers are remembered."),
+    row("producer.id.expiration.check.interval.ms", Int, Some("600000"), from(1), ReadOnly,
+        LAZY_EXPIRY,
+        "How often producers that may be forgotten are looked for.").internal(),
+];
+
+/// Flushes and checkpoints.
+#[rustfmt::skip]
+pub(super) static FLUSH_ROWS: &[Definition] = &[
+    row("log.flush.interval.messages", Long, LONG_MAX, from(1), ClusterWide, FLUSHES,
+        "Records after which a partition is flushed."),
+    row("log.flush.interval.ms", Long, None, Any, ClusterWide, FLUSHES,
+        "How long records may stay in memory before they are flushed."),
+    row("log.flush.scheduler.interval.ms", Long, LONG_MAX, Any, ReadOnly, FLUSHES,
+        "How often partitions to flush are looked for."),
+    row("log.flush.offset.checkpoint.interval.ms", Int, Some("60000"), from(0), ReadOnly,
+        CHECKPOINTS,
+        "How often the recovery points are written."),
+    row("log.flush.start.offset.checkpoint.interval.ms", Int, Some("60000"), from(0), ReadOnly,
+        CHECKPOINTS,
+        "How often the log start offsets are written."),
+    row("replica.high.watermark.checkpoint.interval.ms", Long, Some("5000"), Any, ReadOnly,
+        CHECKPOINTS,
+        "How often the high watermarks are written."),
+];
