@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::table::Table;
+
 /// A JSON value.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum Json {
@@ -42,6 +44,63 @@ impl Json {
             None => (name.to_owned(), Self::Null),
             Some((_, Ok(text))) => (name.to_owned(), Self::text(text)),
             Some((bytes, Err(_))) => (format!("{name}_base64"), Self::Text(STANDARD.encode(bytes))),
+        }
+    }
+
+    /// The value as an outline for people: fields below each other, objects alike as a table.
+    pub(super) fn outline(&self) -> String {
+        let mut text = String::new();
+        self.write_outline(0, &mut text);
+        text
+    }
+
+    fn write_outline(&self, indent: usize, text: &mut String) {
+        let room = " ".repeat(indent);
+        match self {
+            Self::Object(fields) => {
+                let simple = fields.iter().filter(|(_, value)| value.cell().is_some());
+                let width = simple.map(|(name, _)| name.len()).max().unwrap_or(0);
+                for (name, value) in fields {
+                    if let Some(cell) = value.cell() {
+                        *text += &format!("{room}{name:<width$}  {cell}\n");
+                    } else {
+                        *text += &format!("{room}{name}\n");
+                        value.write_outline(indent + 2, text);
+                    }
+                }
+            }
+            Self::List(values) => match self.as_table() {
+                Some(table) => *text += &table.render(indent),
+                None => values.iter().for_each(|value| value.write_outline(indent, text)),
+            },
+            other => *text += &format!("{room}{}\n", other.cell().unwrap_or_default()),
+        }
+    }
+
+    /// Objects with the same simple fields.
+    fn as_table(&self) -> Option<Table> {
+        let Self::List(values) = self else { return None };
+        let Some(Self::Object(first)) = values.first() else { return None };
+        let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
+        let mut table = Table::new(&names);
+        for value in values {
+            let Self::Object(fields) = value else { return None };
+            let same = fields.iter().map(|(name, _)| name).eq(names.iter());
+            let cells: Option<Vec<String>> = fields.iter().map(|(_, value)| value.cell()).collect();
+            table.row(cells.filter(|_| same)?);
+        }
+        Some(table)
+    }
+
+    /// What fits on a line.
+    fn cell(&self) -> Option<String> {
+        match self {
+            Self::Null => Some("-".to_owned()),
+            Self::Bool(value) => Some(if *value { "yes" } else { "no" }.to_owned()),
+            Self::Number(value) => Some(value.to_string()),
+            Self::Text(text) => Some(text.escape_debug().to_string()),
+            Self::List(values) if values.is_empty() => Some("none".to_owned()),
+            Self::Object(_) | Self::List(_) => None,
         }
     }
 

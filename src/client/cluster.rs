@@ -267,6 +267,10 @@ impl Cluster {
                 }
                 Err(error) => error,
             };
+            // Nobody waits two minutes for what was never there.
+            if self.brokers.is_empty() && matches!(error, ClientError::Unreachable { .. }) {
+                return Err(error);
+            }
             if error.code() != Some(ErrorCode::UnknownTopicOrPartition) {
                 unknown.progressed();
             } else if unknown.left().is_none() {
