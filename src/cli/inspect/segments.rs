@@ -144,7 +144,7 @@ impl Scan {
             let (relative, position) = (word(&entry[..4]), u64::from(word(&entry[4..])));
             let found = self.batches.binary_search_by_key(&position, |known| known.position);
             let holds = found
-                .is_ok_and(|at| self.relative(self.batches[at].last_offset) == relative.into());
+                .is_ok_and(|at| self.relative(self.batches[at].last_offset) == i64::from(relative));
             entries = if holds { (entries.0 + 1, entries.1) } else { (entries.0, entries.1 + 1) };
         }
         verdict(entries)
