@@ -1,6 +1,7 @@
 //! Millstream, a Kafka-compatible event broker: see `src/ARCHITECTURE.md` for the map.
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod connection;
 pub mod consensus;

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["store", "controller", "coordinator", "replication"],
     &["handlers"],
     &["shard"],
-    &["runtime", "sim"],
+    &["runtime", "sim", "client"],
     &["cli", "main", "lib"],
 ];
 

@@ -4,8 +4,8 @@ use syn::visit::{self, Visit};
 
 use crate::source::{Source, line};
 
-/// Modules that may do I/O: the runtime, and the command line around it.
-const WITH_IO: &[&str] = &["runtime", "cli", "main"];
+/// Modules that may do I/O: the runtime, the client, and the command line around both.
+const WITH_IO: &[&str] = &["runtime", "client", "cli", "main"];
 
 const BANNED: &[&[&str]] = &[
     &["std", "time", "Instant"],

@@ -55,3 +55,9 @@ impl From<StartError> for ServeError {
         Self::Broker(error)
     }
 }
+
+impl From<ServeError> for crate::cli::CliError {
+    fn from(error: ServeError) -> Self {
+        Self::Message(error.to_string())
+    }
+}

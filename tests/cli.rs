@@ -1,0 +1,11 @@
+//! The commands as people type them: the real binary, a real broker on a free port.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+#[path = "cli/broker.rs"]
+mod broker;
+#[path = "cli/inspect.rs"]
+mod inspect;
+#[path = "cli/records.rs"]
+mod records;
+#[path = "cli/topics.rs"]
+mod topics;
