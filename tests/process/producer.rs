@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use millstream::prng::Prng;
 use millstream::protocol::messages::init_producer_id::{
@@ -237,7 +237,7 @@ impl Producer {
             let identity = Identity { client: self.client, number };
             let filler_bytes = self.prng.below(self.shape.filler_bytes_max) as usize;
             let value = identity.encode(lane.partition, filler_bytes);
-            let timestamp = Timestamp::new(1_700_000_000_000 + number as i64);
+            let timestamp = now();
             let record = NewRecord { timestamp, key: None, value: Some(&value), headers: &[] };
             builder.append(&record).expect("a small record");
         }
@@ -290,6 +290,13 @@ impl Producer {
             "producer {client} got {error:?} ({code}) for number {first} of partition {partition}"
         )))
     }
+}
+
+/// The time as clients stamp it. Producers that write with old times are forgotten early, in Kafka
+/// too: they expire by the times of their batches.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is past 1970");
+    Timestamp::new(i64::try_from(since.as_millis()).expect("a time of this age"))
 }
 
 impl Lane {
