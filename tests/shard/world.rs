@@ -18,7 +18,9 @@ use millstream::protocol::messages::fetch::{FetchPartition, FetchRequest, FetchT
 use millstream::protocol::messages::produce::{
     PartitionProduceData, ProduceRequest, TopicProduceData,
 };
-use millstream::protocol::{Array, Records, Request, Writer, write_request};
+use millstream::protocol::{
+    Array, Message as _, Records, Request, Writer, messages, write_request,
+};
 use millstream::record::{BatchBuilder, BatchOptions, NewRecord};
 use millstream::shard::{Effect, Input, Shard, ShardConfig};
 use millstream::store::StoreConfig;
@@ -114,6 +116,7 @@ pub struct World {
     flushes: Vec<ConnectionId>,
     nanos: u64,
     connection: ConnectionId,
+    closed: bool,
     /// Bytes that the client was sent.
     pub sent_bytes: u64,
 }
@@ -130,6 +133,7 @@ impl World {
             flushes: Vec::new(),
             nanos: 1,
             connection: ConnectionId::new(2),
+            closed: false,
             sent_bytes: 0,
         };
         world.inputs.push_back(Input::Start);
@@ -163,11 +167,25 @@ impl World {
         assert!(self.sent_bytes > sent, "every request is answered");
     }
 
+    /// Gives the shard bytes that may be anything, over a connection of their own.
+    pub fn hostile(&mut self, bytes: &[u8]) {
+        self.closed = false;
+        self.connection = ConnectionId::new(self.connection.get() + 1);
+        self.inputs.push_back(Input::Opened(self.connection));
+        self.settle();
+        self.receive(bytes);
+        self.settle();
+        if !self.closed {
+            self.inputs.push_back(Input::Closed(self.connection));
+            self.settle();
+        }
+    }
+
     /// Gives the shard a request's bytes.
     fn receive(&mut self, frame: &[u8]) {
         let mut rest = frame;
         while !rest.is_empty() {
-            let space = self.shard.space(self.connection).expect("it may be read from");
+            let Some(space) = self.shard.space(self.connection) else { return };
             let bytes = rest.len().min(space.len());
             space[..bytes].copy_from_slice(&rest[..bytes]);
             rest = &rest[bytes..];
@@ -204,7 +222,12 @@ impl World {
                 Effect::Send { message, .. } => {
                     self.inputs.push_back(Input::Message { from: ShardId::FIRST, message });
                 }
-                Effect::Listen => {}
+                Effect::Compute(job) => {
+                    let (id, reply) = (job.id, job.reply);
+                    self.inputs.push_back(Input::Computed { id, reply, result: job.run() });
+                }
+                Effect::Close(_) => self.closed = true,
+                Effect::Listen | Effect::Resume(_) => {}
                 other => panic!("nothing asks for {other:?}"),
             }
         }
@@ -264,6 +287,33 @@ fn config() -> ShardConfig {
             producer_expiry: core::time::Duration::from_secs(86_400),
         },
     }
+}
+
+/// The emptiest request of each API that is served, in every version.
+pub fn empty_requests() -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    macro_rules! every_version {
+        ($($request:ty),* $(,)?) => {
+            $(for version in <$request>::VERSIONS {
+                frames.push(frame(version, &<$request>::default()));
+            })*
+        };
+    }
+    every_version!(
+        ProduceRequest<'_>,
+        FetchRequest<'_>,
+        CreateTopicsRequest<'_>,
+        messages::api_versions::ApiVersionsRequest<'_>,
+        messages::delete_topics::DeleteTopicsRequest<'_>,
+        messages::describe_cluster::DescribeClusterRequest,
+        messages::describe_configs::DescribeConfigsRequest<'_>,
+        messages::find_coordinator::FindCoordinatorRequest<'_>,
+        messages::init_producer_id::InitProducerIdRequest<'_>,
+        messages::list_offsets::ListOffsetsRequest<'_>,
+        messages::metadata::MetadataRequest<'_>,
+        messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest<'_>,
+    );
+    frames
 }
 
 /// A request as it comes over the wire.
