@@ -2,6 +2,8 @@
 
 use criterion::{Criterion, criterion_group};
 
+#[expect(dead_code, reason = "hostile requests are for fuzzing")]
+#[allow(unreachable_pub)]
 #[path = "../tests/shard/world.rs"]
 mod world;
 

@@ -3,6 +3,7 @@
 
 #[path = "protocol/allocations.rs"]
 mod allocations;
+#[expect(dead_code, reason = "hostile requests are for fuzzing")]
 #[path = "shard/world.rs"]
 mod world;
 

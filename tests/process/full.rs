@@ -169,5 +169,6 @@ pub fn a_start_on_a_full_disk_is_clear(scratch: &Scratch) -> Result<String, Stri
 
 fn says_that_it_is_full(why: &str) -> bool {
     let why = why.to_lowercase();
-    !why.contains("panicked") && (why.contains("full") || why.contains("no space"))
+    !why.contains("panicked")
+        && ["full", "no space", "no room"].iter().any(|word| why.contains(word))
 }
