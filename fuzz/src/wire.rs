@@ -122,7 +122,7 @@ fn batch(bytes: &[u8]) {
         if let Ok(validated) = validate(bytes, &rules, &mut scratch) {
             assert_eq!(validated.header.total_bytes(), bytes.len());
         }
-        record_faults(bytes, &rules, &mut scratch).take(100).for_each(drop);
+        record_faults(bytes, &rules, &scratch).take(100).for_each(drop);
     }
     let _ = BatchHeader::decode(bytes);
     for batch in Batches::new(bytes) {
