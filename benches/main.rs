@@ -2,5 +2,6 @@
 
 mod protocol;
 mod record;
+mod shard;
 
-criterion::criterion_main!(protocol::benches, record::benches);
+criterion::criterion_main!(protocol::benches, record::benches, shard::benches);

@@ -9,4 +9,4 @@ mod pipeline;
 pub use self::inbox::{FrameError, Inbox, LENGTH_BYTES, Received, next_frame};
 pub use self::outbox::{Outbox, Piece, SentBytes};
 pub use self::permits::Permits;
-pub use self::pipeline::{Inserted, Pipeline, Response, Turn};
+pub use self::pipeline::{Inserted, InsertedParts, Pipeline, Response, Turn, write_out};

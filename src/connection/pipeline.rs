@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use super::outbox::Outbox;
 use crate::io::{FileHandle, MemoryRange};
 
@@ -25,28 +27,37 @@ pub enum Inserted {
     },
 }
 
+/// The parts of a response that lie elsewhere, each with the number of bytes in front of it,
+/// ascending.
+pub type InsertedParts = SmallVec<[(usize, Inserted); 4]>;
+
 /// A response: bytes, and parts that go in between at certain places.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
     /// The bytes, the frame's length in front.
     pub bytes: Vec<u8>,
-    /// Each part with the number of `bytes` in front of it, ascending.
-    pub inserted: Vec<(usize, Inserted)>,
+    /// What goes in between.
+    pub inserted: InsertedParts,
 }
 
 impl Response {
     fn send(self, outbox: &mut Outbox) {
-        let mut at = 0;
-        for (place, part) in self.inserted {
-            outbox.write(|own| own.extend_from_slice(&self.bytes[at..place]));
-            at = place;
-            match part {
-                Inserted::Memory(range) => outbox.push_memory(range),
-                Inserted::File { file, position, len } => outbox.push_file(file, position, len),
-            }
-        }
-        outbox.write(|own| own.extend_from_slice(&self.bytes[at..]));
+        write_out(&self.bytes, self.inserted, outbox);
     }
+}
+
+/// Puts a response that is next into the outbox, without keeping it in between.
+pub fn write_out(bytes: &[u8], inserted: InsertedParts, outbox: &mut Outbox) {
+    let mut at = 0;
+    for (place, part) in inserted {
+        outbox.write(|own| own.extend_from_slice(&bytes[at..place]));
+        at = place;
+        match part {
+            Inserted::Memory(range) => outbox.push_memory(range),
+            Inserted::File { file, position, len } => outbox.push_file(file, position, len),
+        }
+    }
+    outbox.write(|own| own.extend_from_slice(&bytes[at..]));
 }
 
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::producer_ids::ProducerIds;
 use super::session::Sessions;
 use super::topics::Topics;
 use crate::config::BrokerSettings;
-use crate::connection::Inserted;
+use crate::connection::{Inserted, InsertedParts};
 use crate::controller::Command;
 use crate::io::{Buffer, MemoryRange};
 use crate::log::Part;
@@ -189,8 +189,8 @@ impl Responder {
     ///
     /// # Panics
     /// When the parts are not as long as the response says.
-    pub fn take_parts(&mut self) -> Vec<(usize, Inserted)> {
-        let mut inserted = Vec::with_capacity(self.parts.len());
+    pub fn take_parts(&mut self) -> InsertedParts {
+        let mut inserted = InsertedParts::with_capacity(self.parts.len());
         for cut in self.writer.cuts() {
             let mut left = cut.bytes as u64;
             while left > 0 {

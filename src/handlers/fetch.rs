@@ -7,11 +7,14 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::context::{Context, Frame, Handled, Responder};
 use super::error::{ask_error_code, session_error_code};
 use super::operation::Kind;
 use super::peer::{Answer, Ask, AskError, ReadResult};
 use super::session::{Mode, SessionRequest, TopicKey, Wanted};
+use super::topics::Topics;
 use crate::log::Part;
 use crate::protocol::messages::fetch::{
     FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
@@ -29,7 +32,7 @@ const READ_COMMITTED: i8 = 1;
 pub struct Fetch {
     version: i16,
     mode: Mode,
-    items: Vec<Item>,
+    items: SmallVec<[Item; 1]>,
     bytes_min: u64,
     bytes_max: u64,
     /// Nothing is waited for behind this.
@@ -82,7 +85,8 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
         return Handled::Close("a Fetch request that cannot be decoded");
     };
     let uses_ids = frame.version >= TOPIC_IDS_FROM;
-    let (wanted, forgotten) = (wanted(&request, uses_ids), forgotten(&request, uses_ids));
+    let wanted = wanted(&request, uses_ids, ctx.topics);
+    let forgotten = forgotten(&request, uses_ids, ctx.topics);
     let session = SessionRequest { id: request.session_id, epoch: request.session_epoch, uses_ids };
     let now = ctx.now.instant;
     let mode = match ctx.sessions.request(session, &wanted, &forgotten, now, ctx.prng) {
@@ -118,14 +122,18 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
     Handled::Responded
 }
 
-fn topic_key(uses_ids: bool, name: &str, id: Uuid) -> TopicKey {
-    if uses_ids { TopicKey::Id(id) } else { TopicKey::Name(Arc::from(name)) }
+fn topic_key(uses_ids: bool, name: &str, id: Uuid, topics: &Topics) -> TopicKey {
+    if uses_ids {
+        return TopicKey::Id(id);
+    }
+    let known = topics.by_name(name).map(|entry| Arc::clone(&entry.topic.name));
+    TopicKey::Name(known.unwrap_or_else(|| Arc::from(name)))
 }
 
-fn wanted(request: &FetchRequest<'_>, uses_ids: bool) -> Vec<Wanted> {
-    let mut all = Vec::new();
+fn wanted(request: &FetchRequest<'_>, uses_ids: bool, topics: &Topics) -> SmallVec<[Wanted; 1]> {
+    let mut all = SmallVec::new();
     for topic in request.topics {
-        let key = topic_key(uses_ids, topic.topic, topic.topic_id);
+        let key = topic_key(uses_ids, topic.topic, topic.topic_id, topics);
         all.extend(topic.partitions.iter().map(|partition| Wanted {
             topic: key.clone(),
             partition: partition.partition,
@@ -137,10 +145,10 @@ fn wanted(request: &FetchRequest<'_>, uses_ids: bool) -> Vec<Wanted> {
     all
 }
 
-fn forgotten(request: &FetchRequest<'_>, uses_ids: bool) -> Vec<(TopicKey, i32)> {
+fn forgotten(request: &FetchRequest<'_>, uses_ids: bool, topics: &Topics) -> Vec<(TopicKey, i32)> {
     let mut all = Vec::new();
     for topic in request.forgotten_topics_data {
-        let key = topic_key(uses_ids, topic.topic, topic.topic_id);
+        let key = topic_key(uses_ids, topic.topic, topic.topic_id, topics);
         all.extend(topic.partitions.iter().map(|partition| (key.clone(), partition)));
     }
     all
@@ -307,8 +315,8 @@ impl Fetch {
     }
 
     fn write(&mut self, responder: &mut Responder, correlation_id: i32, session_id: i32) {
-        let mut parts = Vec::new();
-        let partitions: Vec<PartitionData<'_>> = self
+        let mut parts: SmallVec<[Part; 4]> = SmallVec::new();
+        let partitions: SmallVec<[PartitionData<'_>; 2]> = self
             .items
             .iter()
             .map(|item| {
@@ -319,7 +327,7 @@ impl Fetch {
                 partition_data(item, bytes, self.read_committed)
             })
             .collect();
-        let mut topics: Vec<FetchableTopicResponse<'_>> = Vec::new();
+        let mut topics: SmallVec<[FetchableTopicResponse<'_>; 2]> = SmallVec::new();
         let mut start = 0;
         for end in 1..=self.items.len() {
             let topic = &self.items[start].wanted.topic;

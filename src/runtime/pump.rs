@@ -58,6 +58,14 @@ struct Pump {
     listening: bool,
     stop_seen: bool,
     exit: Option<Exit>,
+    sent: Sent,
+}
+
+/// Bytes that clients were sent, by where they came from.
+#[derive(Default)]
+struct Sent {
+    memory_bytes: u64,
+    file_bytes: u64,
 }
 
 /// Runs a core until its shard ends.
@@ -77,6 +85,7 @@ pub(super) fn run(core: Core) -> io::Result<Exit> {
         listening: false,
         stop_seen: false,
         exit: None,
+        sent: Sent::default(),
     };
     pump.ring.watch_readable(TOKEN_WAKER, pump.core.waker.descriptor());
     pump.core.shard.handle(clock::now(), Input::Start);
@@ -84,6 +93,12 @@ pub(super) fn run(core: Core) -> io::Result<Exit> {
     loop {
         pump.turn()?;
         if let Some(exit) = pump.exit {
+            tracing::info!(
+                connections = pump.next_connection - TOKEN_FIRST_CONNECTION,
+                sent_memory_bytes = pump.sent.memory_bytes,
+                sent_file_bytes = pump.sent.file_bytes,
+                "a core has ended"
+            );
             return Ok(exit);
         }
     }
@@ -218,7 +233,7 @@ impl Pump {
                 self.core.shard.handle(now, Input::Closed(connection));
                 self.close(token);
             }
-            Moved::Blocked | Moved::Cold { .. } => {}
+            Moved::Blocked | Moved::FileBytes(_) | Moved::Cold { .. } => {}
         }
     }
 
@@ -243,6 +258,12 @@ impl Pump {
             match socket.send(outbox) {
                 Moved::Bytes(bytes) => {
                     let bytes = bytes as u64;
+                    self.sent.memory_bytes += bytes;
+                    self.core.shard.handle(now, Input::Sent { connection, bytes });
+                }
+                Moved::FileBytes(bytes) => {
+                    let bytes = bytes as u64;
+                    self.sent.file_bytes += bytes;
                     self.core.shard.handle(now, Input::Sent { connection, bytes });
                 }
                 Moved::Blocked => {

@@ -18,8 +18,10 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 /// What a call brought.
 #[derive(Debug)]
 pub(super) enum Moved {
-    /// So many bytes.
+    /// So many bytes, from or to memory.
     Bytes(usize),
+    /// So many bytes of a file, which never came to memory of this process.
+    FileBytes(usize),
     /// Nothing now: the socket reports when there will be.
     Blocked,
     /// The client is gone.
@@ -93,7 +95,7 @@ impl Socket {
         match rustix::fs::sendfile(self.descriptor.as_fd(), source, Some(&mut offset), len) {
             // The file ended early: what was promised cannot be sent.
             Ok(0) => Moved::Gone,
-            Ok(bytes) => Moved::Bytes(bytes),
+            Ok(bytes) => Moved::FileBytes(bytes),
             Err(error) => moved_by(error.into()),
         }
     }

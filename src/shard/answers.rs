@@ -11,11 +11,13 @@ impl Shard {
     /// Carries on until nothing follows from what has happened.
     pub(super) fn settle(&mut self, now: Now) {
         loop {
-            let events = std::mem::take(self.parts.store.events());
+            let mut events = std::mem::take(&mut self.store_events);
+            std::mem::swap(&mut events, self.parts.store.events());
             let quiet = events.is_empty() && self.parts.outbound.commands.is_empty();
-            for event in events {
+            for event in events.drain(..) {
                 self.store_event(now, event);
             }
+            self.store_events = events;
             for (reply, command) in std::mem::take(&mut self.parts.outbound.commands) {
                 self.route_command(now, reply, command);
             }

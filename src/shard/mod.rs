@@ -26,7 +26,7 @@ use crate::handlers::{
 use crate::io::{DiskRequest, FileName};
 use crate::metadata::Image;
 use crate::prng::Prng;
-use crate::store::{Owner, Store, StoreConfig};
+use crate::store::{Owner, Store, StoreConfig, StoreEvent};
 use crate::types::{ConnectionId, Instant, Now, ShardId, Uuid};
 
 pub use self::effect::{Effect, Exit};
@@ -108,6 +108,8 @@ pub struct Shard {
     /// Only with the first shard.
     director: Option<Director>,
     disk_requests: Vec<DiskRequest>,
+    /// Empty, kept for its memory.
+    store_events: Vec<StoreEvent>,
     effects: Vec<Effect>,
     flushes: Vec<ConnectionId>,
     /// Images that this shard lives by and has not told the first shard of.
@@ -148,6 +150,7 @@ impl Shard {
             start: Start::default(),
             director,
             disk_requests: Vec::new(),
+            store_events: Vec::new(),
             effects: Vec::new(),
             flushes: Vec::new(),
             unacknowledged: Vec::new(),

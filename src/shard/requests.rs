@@ -2,7 +2,7 @@
 
 use super::connections::Connection;
 use super::{Effect, Shard};
-use crate::connection::{FrameError, Received, Response, Turn, next_frame};
+use crate::connection::{FrameError, Received, Response, Turn, next_frame, write_out};
 use crate::handlers::{self, Handled, Kind, Operation, OperationId, Settled};
 use crate::types::{ConnectionId, Now};
 
@@ -129,8 +129,8 @@ impl Shard {
         let responder = &mut self.parts.responder;
         let Some(open) = self.connections.get_mut(connection) else { return };
         let inserted = responder.take_parts();
-        if open.pipeline.is_next(turn) && inserted.is_empty() {
-            open.outbox.write(|own| own.extend_from_slice(responder.bytes()));
+        if open.pipeline.is_next(turn) {
+            write_out(responder.bytes(), inserted, &mut open.outbox);
             open.pipeline.answered(turn, &mut open.outbox);
         } else {
             let response = Response { bytes: responder.bytes().to_vec(), inserted };

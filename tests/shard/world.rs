@@ -1,0 +1,369 @@
+//! One shard without I/O: what it asks the disk for is answered at once, and nothing is written. So
+//! everything between a client's bytes and the effects is there, and nothing else.
+
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use millstream::config::BrokerSettings;
+use millstream::connection::Piece;
+use millstream::handlers::Identity;
+use millstream::io::{
+    Buffer, DiskDone, DiskError, DiskOp, DiskRequest, DiskResult, FileHandle, FileName, FreeSpace,
+    OpenFile,
+};
+use millstream::protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
+use millstream::protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use millstream::protocol::messages::produce::{
+    PartitionProduceData, ProduceRequest, TopicProduceData,
+};
+use millstream::protocol::{
+    Array, Message as _, Records, Request, Writer, messages, write_request,
+};
+use millstream::record::{BatchBuilder, BatchOptions, NewRecord};
+use millstream::shard::{Effect, Input, Shard, ShardConfig};
+use millstream::store::StoreConfig;
+use millstream::types::{ConnectionId, Instant, NodeId, Now, ShardId, Timestamp, Uuid};
+use millstream::wal::WalLimits;
+
+const TOPIC: &str = "one";
+const START: Timestamp = Timestamp::new(1_700_000_000_000);
+
+/// A file of which only the length is kept.
+#[derive(Debug)]
+struct Empty(AtomicU64);
+
+impl OpenFile for Empty {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A disk that answers as one would, and keeps nothing but lengths and small files.
+#[derive(Default)]
+struct Disk {
+    files: BTreeMap<String, FileHandle>,
+    small: BTreeMap<String, Vec<u8>>,
+}
+
+fn length(file: &FileHandle) -> &AtomicU64 {
+    &file.downcast::<Empty>().expect("opened here").0
+}
+
+impl Disk {
+    fn perform(&mut self, op: DiskOp) -> DiskResult {
+        match op {
+            DiskOp::Open { path, create, .. } => {
+                let open = self.files.get(&*path).cloned();
+                let file = match open {
+                    Some(file) => file,
+                    None if !create => return Err(DiskError::NotFound),
+                    None => {
+                        let file = FileHandle::new(Empty(AtomicU64::new(0)));
+                        self.files.insert(path.to_string(), file.clone());
+                        file
+                    }
+                };
+                let len = length(&file).load(Ordering::Relaxed);
+                return Ok(DiskDone::Opened { file, len });
+            }
+            DiskOp::Write { file, position, bytes } => {
+                length(&file).fetch_max(position + bytes.len() as u64, Ordering::Relaxed);
+            }
+            DiskOp::Allocate { file, position, len } => {
+                length(&file).fetch_max(position + len, Ordering::Relaxed);
+            }
+            DiskOp::SetLength { file, len } => length(&file).store(len, Ordering::Relaxed),
+            DiskOp::Read { len, .. } => {
+                let mut buffer = Buffer::with_capacity(len);
+                buffer.extend_zeros(len);
+                return Ok(DiskDone::Read(buffer.range(0..len)));
+            }
+            DiskOp::ReadFile { path, .. } => {
+                let bytes = self.small.get(&*path).cloned().ok_or(DiskError::NotFound)?;
+                return Ok(DiskDone::Bytes(bytes));
+            }
+            DiskOp::WriteFile { path, bytes } => {
+                self.small.insert(path.to_string(), bytes);
+            }
+            DiskOp::Rename { from, to } => {
+                if let Some(file) = self.files.remove(&*from) {
+                    self.files.insert(to.to_string(), file);
+                }
+                if let Some(bytes) = self.small.remove(&*from) {
+                    self.small.insert(to.to_string(), bytes);
+                }
+            }
+            DiskOp::List { .. } => return Ok(DiskDone::Listed(Vec::new())),
+            DiskOp::FreeSpace { .. } => {
+                let bytes = 1 << 40;
+                return Ok(DiskDone::Free(FreeSpace { free_bytes: bytes, total_bytes: bytes }));
+            }
+            _ => {}
+        }
+        Ok(DiskDone::Done)
+    }
+}
+
+/// A shard with one client.
+pub struct World {
+    shard: Shard,
+    disk: Disk,
+    inputs: VecDeque<Input>,
+    effects: Vec<Effect>,
+    requests: Vec<DiskRequest>,
+    flushes: Vec<ConnectionId>,
+    nanos: u64,
+    connection: ConnectionId,
+    closed: bool,
+    /// Bytes that the client was sent.
+    pub sent_bytes: u64,
+}
+
+impl World {
+    /// A shard that serves, with a topic of one partition and a client.
+    pub fn new() -> Self {
+        let mut world = Self {
+            shard: Shard::new(config()),
+            disk: Disk::default(),
+            inputs: VecDeque::new(),
+            effects: Vec::new(),
+            requests: Vec::new(),
+            flushes: Vec::new(),
+            nanos: 1,
+            connection: ConnectionId::new(2),
+            closed: false,
+            sent_bytes: 0,
+        };
+        world.inputs.push_back(Input::Start);
+        world.settle();
+        world.inputs.push_back(Input::Opened(world.connection));
+        world.settle();
+        let topics = [CreatableTopic {
+            name: TOPIC,
+            num_partitions: 1,
+            replication_factor: 1,
+            ..Default::default()
+        }];
+        let topics = Array::new(&topics);
+        let request = CreateTopicsRequest { topics, timeout_ms: 1000, ..Default::default() };
+        world.request(&frame(7, &request));
+        assert!(world.sent_bytes > 0, "the topic was made");
+        world
+    }
+
+    fn now(&mut self) -> Now {
+        self.nanos += 1_000;
+        let timestamp = Timestamp::new(START.get() + (self.nanos / 1_000_000) as i64);
+        Now { instant: Instant::new(self.nanos), timestamp }
+    }
+
+    /// Gives the shard a request, and carries out all that it leads to.
+    pub fn request(&mut self, frame: &[u8]) {
+        let sent = self.sent_bytes;
+        self.receive(frame);
+        self.settle();
+        while self.sent_bytes == sent {
+            // It waits for room: for what is due, such as a look at the device's space.
+            let due = self.shard.deadline().expect("every request is answered");
+            self.nanos = self.nanos.max(due.get());
+            self.settle();
+        }
+    }
+
+    /// Gives the shard bytes that may be anything, over a connection of their own.
+    pub fn hostile(&mut self, bytes: &[u8]) {
+        self.closed = false;
+        self.connection = ConnectionId::new(self.connection.get() + 1);
+        self.inputs.push_back(Input::Opened(self.connection));
+        self.settle();
+        self.receive(bytes);
+        self.settle();
+        if !self.closed {
+            self.inputs.push_back(Input::Closed(self.connection));
+            self.settle();
+        }
+    }
+
+    /// Gives the shard a request's bytes.
+    fn receive(&mut self, frame: &[u8]) {
+        let mut rest = frame;
+        while !rest.is_empty() {
+            let Some(space) = self.shard.space(self.connection) else { return };
+            let bytes = rest.len().min(space.len());
+            space[..bytes].copy_from_slice(&rest[..bytes]);
+            rest = &rest[bytes..];
+            let (now, connection) = (self.now(), self.connection);
+            self.shard.handle(now, Input::Received { connection, bytes });
+            self.flush(now);
+        }
+    }
+
+    /// Runs turns until nothing is left to do.
+    fn settle(&mut self) {
+        loop {
+            while let Some(input) = self.inputs.pop_front() {
+                let now = self.now();
+                self.shard.handle(now, input);
+                self.flush(now);
+            }
+            self.turn();
+            if self.inputs.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Ends a turn: effects become inputs.
+    fn turn(&mut self) {
+        let now = self.now();
+        self.shard.handle(now, Input::TurnEnded);
+        self.flush(now);
+        self.shard.take_effects(&mut self.effects);
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Disk(request) => self.requests.push(request),
+                Effect::Send { message, .. } => {
+                    self.inputs.push_back(Input::Message { from: ShardId::FIRST, message });
+                }
+                Effect::Compute(job) => {
+                    let (id, reply) = (job.id, job.reply);
+                    self.inputs.push_back(Input::Computed { id, reply, result: job.run() });
+                }
+                Effect::Close(_) => self.closed = true,
+                Effect::Listen | Effect::Resume(_) => {}
+                other => panic!("nothing asks for {other:?}"),
+            }
+        }
+        for DiskRequest { owner, token, op } in self.requests.drain(..) {
+            let result = self.disk.perform(op);
+            self.inputs.push_back(Input::Disk { owner, token, result });
+        }
+    }
+
+    fn flush(&mut self, now: Now) {
+        loop {
+            self.shard.take_flushes(&mut self.flushes);
+            if self.flushes.is_empty() {
+                return;
+            }
+            for connection in self.flushes.drain(..) {
+                let Some(outbox) = self.shard.outbox(connection) else { continue };
+                let length = |piece: Piece<'_>| match piece {
+                    Piece::Bytes(bytes) => bytes.len() as u64,
+                    Piece::File { len, .. } => len,
+                };
+                let bytes = outbox.pieces().map(length).sum();
+                self.sent_bytes += bytes;
+                self.shard.handle(now, Input::Sent { connection, bytes });
+            }
+        }
+    }
+}
+
+fn config() -> ShardConfig {
+    let root = FileName::new("/data");
+    let settings = BrokerSettings::default();
+    ShardConfig {
+        shard: ShardId::FIRST,
+        shards: 1,
+        settings: Arc::new(settings),
+        identity: Identity { node: NodeId::new(1), host: "here".into(), port: 9092, rack: None },
+        root: root.clone(),
+        seed: 1,
+        request_memory_bytes: 64 << 20,
+        store: StoreConfig {
+            log_directory: root.clone(),
+            log_directory_id: Uuid::ZERO,
+            wal_parent: root.join("wal"),
+            wal_id: 0,
+            shard: ShardId::FIRST,
+            wal: WalLimits {
+                bytes_max: 1 << 30,
+                first_file_bytes: 16 << 20,
+                file_bytes_max: 64 << 20,
+                commit_bytes_max: 1 << 20,
+            },
+            tail_bytes_max: 256 << 20,
+            checkpoint_bytes: 64 << 20,
+            checkpoint_interval: core::time::Duration::from_secs(5),
+            reserve_bytes: 64 << 20,
+            producer_expiry: core::time::Duration::from_secs(86_400),
+        },
+    }
+}
+
+/// The emptiest request of each API that is served, in every version.
+pub fn empty_requests() -> Vec<Vec<u8>> {
+    let mut frames = Vec::new();
+    macro_rules! every_version {
+        ($($request:ty),* $(,)?) => {
+            $(for version in <$request>::VERSIONS {
+                frames.push(frame(version, &<$request>::default()));
+            })*
+        };
+    }
+    every_version!(
+        ProduceRequest<'_>,
+        FetchRequest<'_>,
+        CreateTopicsRequest<'_>,
+        messages::api_versions::ApiVersionsRequest<'_>,
+        messages::delete_topics::DeleteTopicsRequest<'_>,
+        messages::describe_cluster::DescribeClusterRequest,
+        messages::describe_configs::DescribeConfigsRequest<'_>,
+        messages::find_coordinator::FindCoordinatorRequest<'_>,
+        messages::init_producer_id::InitProducerIdRequest<'_>,
+        messages::list_offsets::ListOffsetsRequest<'_>,
+        messages::metadata::MetadataRequest<'_>,
+        messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest<'_>,
+    );
+    frames
+}
+
+/// A request as it comes over the wire.
+fn frame<'a, M: Request<'a>>(version: i16, request: &M) -> Vec<u8> {
+    let mut writer = Writer::new();
+    write_request(&mut writer, 1, Some("client"), version, request).expect("a small request");
+    writer.bytes().to_vec()
+}
+
+/// A produce of one record of 1 KiB, waiting for the disk.
+pub fn produce() -> Vec<u8> {
+    let mut builder = BatchBuilder::new(BatchOptions::default());
+    let value = [7; 1024];
+    let record = NewRecord { timestamp: START, key: None, value: Some(&value), headers: &[] };
+    builder.append(&record).expect("one record");
+    let mut bytes = Vec::new();
+    builder.finish(&mut bytes).expect("one record");
+    let partitions = [PartitionProduceData { index: 0, records: Some(Records::Bytes(&bytes)) }];
+    let topics = [TopicProduceData {
+        name: TOPIC,
+        partition_data: Array::new(&partitions),
+        ..Default::default()
+    }];
+    let topic_data = Array::new(&topics);
+    let request = ProduceRequest { acks: -1, timeout_ms: 1000, topic_data, ..Default::default() };
+    frame(9, &request)
+}
+
+/// A fetch of one batch of 1 KiB at an offset, without a session.
+pub fn fetch(fetch_offset: i64) -> Vec<u8> {
+    let partitions = [FetchPartition {
+        partition: 0,
+        fetch_offset,
+        partition_max_bytes: 1024,
+        ..Default::default()
+    }];
+    let topics =
+        [FetchTopic { topic: TOPIC, partitions: Array::new(&partitions), ..Default::default() }];
+    let topics = Array::new(&topics);
+    let request = FetchRequest {
+        max_bytes: 1024,
+        min_bytes: 1,
+        session_epoch: -1,
+        topics,
+        ..Default::default()
+    };
+    frame(12, &request)
+}
