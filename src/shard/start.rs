@@ -115,7 +115,7 @@ impl Shard {
         if done && self.parts.store.is_open() {
             self.start.recovery = None;
             let fences = std::mem::take(&mut self.start.fences);
-            self.parts.store.fence(&fences);
+            self.parts.store.recovered(&fences);
             self.send(ShardId::FIRST, Message::Recovered);
         }
     }

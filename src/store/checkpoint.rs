@@ -142,7 +142,7 @@ impl Store {
 
     pub(super) fn tick_checkpoint(&mut self, now: Now) {
         let due = self.checkpointer.deadline(&self.config);
-        if due.is_some_and(|due| due <= now.instant) {
+        if self.recovered && due.is_some_and(|due| due <= now.instant) {
             self.rest_idle();
             self.checkpointer.last_begin = now.instant;
             if !self.checkpointer.changed.is_empty() {
@@ -160,7 +160,7 @@ impl Store {
                 || logged >= self.config.checkpoint_bytes
                 || (self.stopping && self.checkpointer.stop != StopPhase::Closed)
                 || !self.checkpointer.drained;
-            if !needed || !self.is_open() {
+            if !needed || !self.recovered {
                 return;
             }
             self.begin_checkpoint(now);
@@ -174,6 +174,7 @@ impl Store {
     }
 
     fn begin_checkpoint(&mut self, now: Now) {
+        assert!(self.recovered, "a checkpoint speaks for every partition");
         if self.stopping && self.checkpointer.stop == StopPhase::Running && self.wal.is_idle() {
             self.close_partitions();
         }

@@ -111,6 +111,8 @@ pub struct Store {
     outstanding: Vec<u32>,
     events: Vec<StoreEvent>,
     stopping: bool,
+    /// Every partition is back: a checkpoint before that would leave some out.
+    recovered: bool,
     /// An append was refused for lack of room since the last [`StoreEvent::Room`].
     room_wanted: bool,
 }
@@ -134,6 +136,7 @@ impl Store {
             outstanding: Vec::new(),
             events: Vec::new(),
             stopping: false,
+            recovered: false,
             room_wanted: false,
         }
     }
@@ -232,10 +235,8 @@ impl Store {
 
     /// When [`Store::tick`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
-        [self.checkpointer.deadline(&self.config), self.space.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let checkpoint = self.checkpointer.deadline(&self.config).filter(|_| self.recovered);
+        [checkpoint, self.space.deadline()].into_iter().flatten().min()
     }
 
     /// Does what has become due.
@@ -275,6 +276,7 @@ impl Store {
                 let committed = self.wal.completed(token, result, &mut queue);
                 if committed.map_err(StoreFault::Wal)? {
                     self.committed();
+                    self.continue_removals();
                 }
             }
             Owner::Log(slot) => self.log_completed(slot, token, result)?,

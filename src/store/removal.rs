@@ -5,7 +5,7 @@ use slab::Slab;
 
 use super::{Owner, Store, StoreEvent};
 use crate::io::{DiskOp, DiskQueue, DiskResult, FileName};
-use crate::types::{Now, TopicPartition};
+use crate::types::{Lsn, Now, TopicPartition};
 
 /// What a deleted partition's directory is called until it is gone, behind the topic's id.
 pub const DELETED_SUFFIX: &str = "-delete";
@@ -24,8 +24,9 @@ struct Removal {
 
 #[derive(Debug, Default)]
 pub(super) struct Removals {
-    /// Partitions whose logs still have requests under way.
-    closing: Vec<u32>,
+    /// Partitions whose logs still have requests under way, or entries up to these numbers on
+    /// their way into the write-ahead log: until then nobody else gets their slots.
+    closing: Vec<(u32, Lsn)>,
     under_way: Slab<Removal>,
 }
 
@@ -66,7 +67,7 @@ impl Store {
         let mut told = Vec::new();
         self.partitions[slot as usize].waiting.take_all(&mut told);
         self.events.extend(told.into_iter().map(StoreEvent::Readable));
-        self.removals.closing.push(slot);
+        self.removals.closing.push((slot, self.wal.last_lsn()));
         self.continue_removals();
         self.continue_checkpoint(now);
     }
@@ -77,9 +78,9 @@ impl Store {
             return;
         }
         let closing = std::mem::take(&mut self.removals.closing);
-        for slot in closing {
-            if self.outstanding(slot) > 0 {
-                self.removals.closing.push(slot);
+        for (slot, lsn) in closing {
+            if self.outstanding(slot) > 0 || self.wal.durable_lsn() < lsn {
+                self.removals.closing.push((slot, lsn));
                 continue;
             }
             let mut partition = self.partitions.remove(slot as usize);

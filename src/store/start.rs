@@ -74,7 +74,8 @@ impl Sources {
     fn take_record(&mut self, record: &[u8]) {
         let record = super::record::decode(record).expect("a slot's CRC covers its records");
         let source = self.partitions.entry(record.id).or_default();
-        if source.record.as_ref().is_none_or(|known| known.sequence < record.sequence) {
+        let age = |record: &PartitionRecord| (record.sequence, record.log.synced);
+        if source.record.as_ref().is_none_or(|known| age(known) < age(&record)) {
             source.record = Some(record);
         }
     }
@@ -212,9 +213,11 @@ impl Store {
         Log::new(&self.config.log_directory, name, partition_metadata(id.topic))
     }
 
-    /// Notes in the new write-ahead log how far earlier ones were believed. Goes in front of
-    /// everything else.
-    pub fn fence(&mut self, fences: &[(u64, Lsn)]) {
+    /// Ends the recovery: every partition is back. Notes in the new write-ahead log, in front of
+    /// everything else, how far earlier ones were believed.
+    pub fn recovered(&mut self, fences: &[(u64, Lsn)]) {
+        assert!(self.is_open() && !self.recovered);
+        self.recovered = true;
         let meta = EntryMeta {
             kind: EntryKind::Fence,
             partition: TopicPartition::default(),

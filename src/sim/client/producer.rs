@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Stream, TOPICS, View, Wants, body};
+use super::{FLEETING, Stream, TOPICS, View, Wants, body};
 use crate::protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse,
@@ -16,6 +16,8 @@ use crate::sim::model::{Identity, Key};
 use crate::types::{ProducerEpoch, ProducerId, Uuid};
 
 const IN_FLIGHT_MAX: usize = 5;
+/// Produce requests name topics by their ids from this version on.
+const TOPIC_IDS_FROM: i16 = 13;
 const METADATA_VERSION: i16 = 12;
 const INIT_VERSION: i16 = 4;
 
@@ -259,8 +261,13 @@ impl Producer {
     }
 
     fn new_batch(&mut self, view: &mut View<'_>) -> Option<Batch> {
-        let index = view.prng.below(self.topics.len() as u64) as usize;
-        let (topic, (id, partitions)) = self.topics.iter().nth(index)?;
+        // By name a topic may be another incarnation by the time a batch arrives: what its answer
+        // means could not be told.
+        let by_id = self.version >= TOPIC_IDS_FROM;
+        let known = |name: &&String| by_id || name.as_str() != FLEETING;
+        let names: Vec<&String> = self.topics.keys().filter(known).collect();
+        let topic = *names.get(view.prng.below(names.len().max(1) as u64) as usize)?;
+        let (id, partitions) = &self.topics[topic];
         let partition = view.prng.below(*partitions as u64) as i32;
         let key = (*id, partition);
         let (sequence, number) = self.next.entry(key).or_default();
