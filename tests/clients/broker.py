@@ -59,7 +59,9 @@ class Broker:
         self.process.stdin.write(b"stop\n")
         self.process.stdin.close()
         if self.process.wait(60):
-            raise RuntimeError(f"the broker ended with {self.process.returncode}")
+            raise RuntimeError(
+                f"the broker ended with {self.process.returncode}: {self.last_words()}"
+            )
 
     def runs(self):
         return self.process.poll() is None

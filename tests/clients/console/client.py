@@ -52,13 +52,13 @@ def consume(bootstrap, topic, count):
         sys.exit(f"there are {records} records, not {count}")
     for partition in (partition for partition, number in records.items() if number):
         command = java(
-            "ConsoleConsumer", "--bootstrap-server", bootstrap, "--topic", topic,
+            "consumer.ConsoleConsumer", "--bootstrap-server", bootstrap, "--topic", topic,
             "--partition", str(partition), "--offset", "earliest",
             "--max-messages", str(records[partition]), "--timeout-ms", "30000",
             "--formatter-property", "print.key=true", "--formatter-property", "print.offset=true",
             "--formatter-property", f"key.separator={SEPARATOR}",
         )
-        run = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        run = subprocess.run(command, check=True, stdout=subprocess.PIPE)
         for text in run.stdout.splitlines():
             offset, key, value = text.split(SEPARATOR.encode(), 2)
             offset = int(offset.removeprefix(b"Offset:"))
