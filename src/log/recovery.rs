@@ -283,20 +283,32 @@ impl LogRecovery {
             let start = Position::new(round_down_to_block(position.get()));
             log.tail.resume(base, start, block, chunks);
         }
+        // Appends whose files before them are recycled: a carried block has their bytes again.
+        let mut uncovered: Vec<Place> = Vec::new();
         for entry in std::mem::take(&mut self.entries) {
-            log.replay(&entry, &self.settings, chunks)?;
+            log.replay(&entry, &self.settings, chunks, &mut uncovered)?;
         }
+        covered(&log, &uncovered)?;
         Ok(log)
     }
 }
 
+/// Whether the log's last segment reaches all of these ends.
+fn covered(log: &Log, ends: &[Place]) -> Result<(), RecoveryError> {
+    let end = log.end();
+    let reaches = ends.iter().all(|place| *place <= end);
+    if reaches { Ok(()) } else { Err(RecoveryError::Gap(end)) }
+}
+
 impl Log {
-    /// Puts bytes of the write-ahead log behind what is there already.
+    /// Puts bytes of the write-ahead log behind what is there already. What does not follow is
+    /// noted in `uncovered`, with its end.
     fn replay(
         &mut self,
         entry: &ReplayedBytes,
         settings: &LogSettings,
         chunks: &mut Chunks,
+        uncovered: &mut Vec<Place>,
     ) -> Result<(), RecoveryError> {
         let end = self.end();
         let Place { segment_base_offset, position } = entry.place;
@@ -307,6 +319,8 @@ impl Log {
             if position != Position::ZERO {
                 return Err(RecoveryError::Gap(entry.place));
             }
+            covered(self, uncovered)?;
+            uncovered.clear();
             self.roll(segment_base_offset, || None, chunks);
         }
         let end = self.end();
@@ -314,7 +328,8 @@ impl Log {
             return Ok(());
         }
         if position > end.position {
-            return Err(RecoveryError::Gap(end));
+            uncovered.push(Place { position: entry.end(), ..end });
+            return Ok(());
         }
         let known = usize::try_from(end.position.get() - position.get()).expect("within the entry");
         if entry.is_batch && known == 0 {

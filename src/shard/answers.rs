@@ -50,6 +50,7 @@ impl Shard {
                 }
             }
             StoreEvent::Room => self.wake_without_room(now),
+            StoreEvent::Plenty => self.retry_snapshot(),
             StoreEvent::Drained => self.send(ShardId::FIRST, Message::Drained),
             StoreEvent::Removed => self.partitions_removed(),
             StoreEvent::Stopped => self.store_stopped(now),

@@ -116,6 +116,7 @@ impl Shard {
             (Asked::Tidy, _) => return,
             (_, Ok(done)) => done,
             (Asked::ReadSnapshot, Err(_)) => DiskDone::Bytes(Vec::new()),
+            (Asked::WriteSnapshot, Err(DiskError::Full)) => return self.snapshot_refused(now),
             (_, Err(error)) => return self.boot_failed(asked, error),
         };
         match (asked, done) {

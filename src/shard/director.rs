@@ -374,6 +374,24 @@ impl Shard {
         self.ask_outside(Asked::WriteSnapshot, DiskOp::WriteFile { path, bytes });
     }
 
+    /// The device has no room for a snapshot: the write-ahead log keeps what it would hold.
+    pub(super) fn snapshot_refused(&mut self, now: Now) {
+        let director = self.director();
+        director.snapshot.writing = None;
+        director.snapshot.wanted = true;
+        if director.stopping {
+            self.parts.store.stop(now);
+        }
+    }
+
+    /// There may be room for a snapshot now.
+    pub(super) fn retry_snapshot(&mut self) {
+        let Some(director) = &mut self.director else { return };
+        if director.snapshot.writing.is_none() && std::mem::take(&mut director.snapshot.wanted) {
+            self.write_snapshot();
+        }
+    }
+
     pub(super) fn snapshot_written(&mut self) {
         let index = self.director().snapshot.writing.expect("being written");
         let (from, to) = self.snapshot_paths(index);

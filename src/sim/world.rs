@@ -73,6 +73,8 @@ pub struct RunReport {
     pub fail_stops: u64,
     /// Times at which the disk was full.
     pub fulls: u64,
+    /// Starts that a full disk prevented.
+    pub full_starts: u64,
     /// Events.
     pub events: u64,
     /// What the disk did.
@@ -417,6 +419,13 @@ impl World {
                 self.disk.faults = DiskFaults::default();
                 // The device has dropped what it could not sync; a restart of the machine shows it.
                 self.disk.cut();
+                self.gone();
+                Ok(())
+            }
+            // A device without room for a write-ahead log is no place to start.
+            Exit::Failed(_) if self.disk.is_limited() && !self.is_serving() => {
+                self.report.full_starts += 1;
+                self.disk.abandon();
                 self.gone();
                 Ok(())
             }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use flatbuffers::FlatBufferBuilder;
 
 use super::{Owner, Store, StoreConfig, StoreEvent, StoreFault, record};
-use crate::io::{DiskOp, DiskQueue, DiskResult};
+use crate::io::{DiskError, DiskOp, DiskQueue, DiskResult};
 use crate::planted::{Bug, planted};
 use crate::types::{Instant, Lsn, Now, PartitionSequence, Timestamp};
 use crate::wal::{SLOT_NAMES, SlotWriter};
@@ -53,6 +53,8 @@ pub(super) struct Checkpointer {
     last_begin: Instant,
     last_bytes: u64,
     hurried: bool,
+    /// The last slot found no room on the device: nothing but time asks for another.
+    refused: bool,
     /// The first one frees the write-ahead logs of earlier lives.
     drained: bool,
     /// The last one of all.
@@ -87,6 +89,7 @@ impl Checkpointer {
             last_begin: Instant::new(0),
             last_bytes: 0,
             hurried: false,
+            refused: false,
             drained: false,
             stop: StopPhase::Running,
             resting: Vec::new(),
@@ -128,7 +131,7 @@ impl Checkpointer {
     }
 
     pub(super) fn deadline(&self, config: &StoreConfig) -> Option<Instant> {
-        let work = !self.changed.is_empty() || !self.resting.is_empty();
+        let work = self.refused || !self.changed.is_empty() || !self.resting.is_empty();
         (work && matches!(self.phase, Phase::Idle))
             .then(|| self.last_begin.after(config.checkpoint_interval))
     }
@@ -145,7 +148,7 @@ impl Store {
         if self.recovered && due.is_some_and(|due| due <= now.instant) {
             self.rest_idle();
             self.checkpointer.last_begin = now.instant;
-            if !self.checkpointer.changed.is_empty() {
+            if self.checkpointer.refused || !self.checkpointer.changed.is_empty() {
                 self.begin_checkpoint(now);
             }
         }
@@ -156,10 +159,11 @@ impl Store {
     pub(super) fn continue_checkpoint(&mut self, now: Now) {
         if matches!(self.checkpointer.phase, Phase::Idle) {
             let logged = self.wal.written().1 - self.checkpointer.last_bytes;
-            let needed = self.checkpointer.hurried
+            let wanted = self.checkpointer.hurried
                 || logged >= self.config.checkpoint_bytes
-                || (self.stopping && self.checkpointer.stop != StopPhase::Closed)
                 || !self.checkpointer.drained;
+            let closing = self.stopping && self.checkpointer.stop != StopPhase::Closed;
+            let needed = closing || (wanted && !self.checkpointer.refused);
             if !needed || !self.recovered {
                 return;
             }
@@ -288,7 +292,16 @@ impl Store {
         result: DiskResult,
         now: Now,
     ) -> Result<(), StoreFault> {
+        let refused = matches!(result, Err(DiskError::Full));
+        if refused && self.checkpointer.stop == StopPhase::Running {
+            // The slot before this one stands; this one is written again when there is space.
+            self.checkpointer.number -= 1;
+            self.checkpointer.phase = Phase::Idle;
+            self.checkpointer.refused = true;
+            return Ok(());
+        }
         result.map_err(StoreFault::Checkpoint)?;
+        self.checkpointer.refused = false;
         if token == TOKEN_SLOT && self.checkpointer.number <= SLOT_NAMES.len() as u64 {
             let path = self.wal.directory().clone();
             let mut queue = DiskQueue::new(Owner::Checkpoint.encode(), &mut self.requests);

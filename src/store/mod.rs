@@ -85,6 +85,8 @@ pub enum StoreEvent {
     Room,
     /// What earlier write-ahead logs held is in the segments or in this one.
     Drained,
+    /// The device has space to spare, as far as is known.
+    Plenty,
     /// Everything that was deleted is out of the way: its names can be used again.
     Removed,
     /// Everything is on disk and nothing follows.
@@ -278,6 +280,12 @@ impl Store {
                     self.committed();
                     self.continue_removals();
                 }
+                if self.wal.is_homeless() {
+                    let mut queue = DiskQueue::new(Owner::Space.encode(), &mut self.requests);
+                    if !self.space.give_back(&mut queue) {
+                        return Err(StoreFault::Wal(DiskError::Full));
+                    }
+                }
             }
             Owner::Log(slot) => self.log_completed(slot, token, result)?,
             Owner::Checkpoint => self.checkpoint_completed(token, result, now)?,
@@ -333,6 +341,7 @@ impl Store {
         }
         let mut queue = DiskQueue::new(Owner::Wal.encode(), &mut self.requests);
         self.wal.retry_files(&mut queue);
+        self.events.push(StoreEvent::Plenty);
     }
 
     /// Begins to stop: no appends any more; [`StoreEvent::Stopped`] follows when all is on disk.
@@ -356,6 +365,9 @@ pub enum StoreFault {
 impl core::fmt::Display for StoreFault {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
+            Self::Wal(DiskError::Full) => {
+                write!(f, "the device has no room to begin a write-ahead log: free some space")
+            }
             Self::Wal(error) => write!(f, "the write-ahead log cannot be written: {error}"),
             Self::Log(path, error) => write!(f, "{path} cannot be written: {error}"),
             Self::Checkpoint(error) => write!(f, "the checkpoint cannot be written: {error}"),

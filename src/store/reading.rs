@@ -84,8 +84,6 @@ struct Job {
     kind: Kind,
     reply: Reply,
     waits_for: Option<Load>,
-    /// The last load that somebody else had to bring: asked for again, it never comes.
-    given: Option<Load>,
 }
 
 /// A piece of an active segment.
@@ -142,7 +140,7 @@ impl Store {
             Ok(ReadStep::Load(_)) => {}
         }
         let id = self.partitions[slot as usize].id;
-        let job = Job { slot, id, kind, reply, waits_for: None, given: None };
+        let job = Job { slot, id, kind, reply, waits_for: None };
         let key = u32::try_from(self.reading.jobs.insert(job)).expect("bounded by connections");
         self.reading.queued.push_back(key);
         self.run_queued();
@@ -164,7 +162,7 @@ impl Store {
     fn run(&mut self, key: u32) -> Option<ReadAnswer> {
         loop {
             let job = &mut self.reading.jobs[key as usize];
-            let (slot, given) = (job.slot, job.given);
+            let slot = job.slot;
             let Some(partition) = self.partitions.get_mut(slot as usize) else {
                 return Some(Err(ReadFailure::Gone));
             };
@@ -185,12 +183,12 @@ impl Store {
                     DiskQueue::new(Owner::Read(key).encode(), &mut self.requests).push(0, op);
                     return None;
                 }
-                LoadRequest::OnItsWay if given != Some(load) => {
+                LoadRequest::OnItsWay => {
                     self.reading.jobs[key as usize].waits_for = Some(load);
                     self.reading.at_logs.push(key);
                     return None;
                 }
-                LoadRequest::OnItsWay | LoadRequest::Gone => return Some(Err(ReadFailure::Gone)),
+                LoadRequest::Gone => return Some(Err(ReadFailure::Gone)),
             }
         }
     }
@@ -265,7 +263,7 @@ impl Store {
             let job = &mut jobs[*key as usize];
             let waits = job.slot != slot;
             if !waits {
-                job.given = job.waits_for.take();
+                job.waits_for = None;
                 queued.push_back(*key);
             }
             waits

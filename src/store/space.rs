@@ -27,6 +27,8 @@ pub(super) struct Space {
     next_look: Instant,
     file: Option<FileHandle>,
     reserve: Reserve,
+    /// The write-ahead log needs it to begin at all.
+    wanted_back: bool,
     /// Bytes in memory for which no segment has space reserved.
     unreserved: u64,
     /// Logs whose reservation failed.
@@ -36,6 +38,8 @@ pub(super) struct Space {
 /// The file of set-aside space.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reserve {
+    /// Nobody has looked yet.
+    Unknown,
     Missing,
     /// Being filled or emptied.
     Changing,
@@ -52,7 +56,8 @@ impl Space {
             asked: false,
             next_look: Instant::new(0),
             file: None,
-            reserve: Reserve::Missing,
+            reserve: Reserve::Unknown,
+            wanted_back: false,
             unreserved: 0,
             starved: Vec::new(),
         }
@@ -111,10 +116,22 @@ impl Space {
         if !self.starved.contains(&slot) {
             self.starved.push(slot);
         }
+        self.release(queue);
+    }
+
+    fn release(&mut self, queue: &mut DiskQueue<'_>) {
         if let (Some(file), Reserve::Held) = (&self.file, self.reserve) {
             self.reserve = Reserve::Changing;
             queue.push(TOKEN_RELEASE, DiskOp::SetLength { file: file.clone(), len: 0 });
         }
+    }
+
+    /// Gives the reserve back, because the write-ahead log cannot begin without. Returns whether
+    /// there is a chance that this helps.
+    pub(super) fn give_back(&mut self, queue: &mut DiskQueue<'_>) -> bool {
+        self.wanted_back = true;
+        self.release(queue);
+        matches!(self.reserve, Reserve::Unknown | Reserve::Changing)
     }
 
     /// Logs that may try again.
@@ -141,6 +158,10 @@ impl Space {
                 self.file = Some(file);
                 // What an earlier life set aside is set aside still.
                 self.reserve = if len > 0 { Reserve::Held } else { Reserve::Missing };
+                if self.wanted_back {
+                    self.release(queue);
+                    return self.reserve == Reserve::Missing;
+                }
             }
             (TOKEN_RESERVE, Ok(_)) => self.reserve = Reserve::Held,
             (TOKEN_RESERVE, Err(DiskError::Full)) => self.reserve = Reserve::Released,
@@ -165,7 +186,7 @@ impl Space {
             let reserve = DiskOp::Allocate { file: file.clone(), position: 0, len: wanted };
             queue.push(TOKEN_RESERVE, reserve);
         }
-        !self.starved.is_empty() && plenty
+        plenty
     }
 }
 

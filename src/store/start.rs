@@ -237,9 +237,9 @@ fn partition_metadata(topic: Uuid) -> Vec<u8> {
     format!("version: 0\ntopic_id: {topic}").into_bytes()
 }
 
-/// By the partition's sequence; what one life logged twice, by position.
+/// By the partition's sequence; a carried block stands behind the appends that it holds.
 fn sort(entries: &mut [ReplayedEntry]) {
-    entries.sort_by_key(|entry| (entry.meta.sequence, entry.meta.position));
+    entries.sort_by_key(|entry| (entry.meta.sequence, entry.meta.kind == EntryKind::Carry));
 }
 
 fn replayed_bytes(entry: &ReplayedEntry) -> Option<ReplayedBytes> {

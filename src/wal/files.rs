@@ -73,6 +73,8 @@ pub(super) struct Files {
     preparing: Option<Preparing>,
     /// The device was full at the last attempt; a new one waits for [`Files::prepare`].
     starved: bool,
+    /// A half-made file is being removed; its name is taken until then.
+    removing: bool,
     next_generation: u64,
     zeros: MemoryRange,
 }
@@ -90,6 +92,7 @@ impl Files {
             live: VecDeque::new(),
             preparing: None,
             starved: false,
+            removing: false,
             next_generation: 1,
             zeros: zeros.range(0..zeros_bytes),
         }
@@ -121,6 +124,10 @@ impl Files {
 
     pub(super) fn wants_files(&self) -> bool {
         self.free.len() < FREE_FILES_WANTED
+    }
+
+    pub(super) fn is_starved(&self) -> bool {
+        self.starved
     }
 
     pub(super) fn has_files(&self) -> bool {
@@ -210,7 +217,7 @@ impl Files {
     }
 
     pub(super) fn prepare_more(&mut self, wanted: u64, queue: &mut DiskQueue<'_>) {
-        if self.preparing.is_some() || self.starved {
+        if self.preparing.is_some() || self.starved || self.removing {
             return;
         }
         let needed = wanted + BLOCK_BYTES as u64;
@@ -250,7 +257,7 @@ impl Files {
     ) -> Result<bool, DiskError> {
         let done = match result {
             Ok(done) => done,
-            Err(DiskError::Full) if self.has_files() => {
+            Err(DiskError::Full) => {
                 self.abandon(queue);
                 return Ok(false);
             }
@@ -304,8 +311,15 @@ impl Files {
         assert_eq!(slot as usize + 1, self.slots.len());
         self.slots.pop();
         self.starved = true;
+        self.removing = true;
         let remove = DiskOp::Remove { path: self.path(slot) };
         queue.push(Token::new(TokenKind::Abandoned, slot).get(), remove);
+    }
+
+    /// The half-made file is gone.
+    pub(super) fn abandoned(&mut self, wanted: u64, queue: &mut DiskQueue<'_>) {
+        self.removing = false;
+        self.prepare_more(wanted, queue);
     }
 
     /// The number that the first entry of a new file carries is not known here; its place is.

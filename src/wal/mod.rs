@@ -127,6 +127,11 @@ impl Wal {
         self.files.has_files()
     }
 
+    /// Whether the device has no room for even one file.
+    pub fn is_homeless(&self) -> bool {
+        self.files.is_starved() && !self.files.has_files()
+    }
+
     /// The last number that is known to be on disk.
     pub fn durable_lsn(&self) -> Lsn {
         self.durable_lsn
@@ -319,7 +324,7 @@ impl Wal {
                 self.committed();
                 return Ok(true);
             }
-            TokenKind::Abandoned => drop(result),
+            TokenKind::Abandoned => self.files.abandoned(self.wanted_bytes, queue),
             other => {
                 if self.files.prepared(other, result, queue)? {
                     self.files.prepare_more(self.wanted_bytes, queue);
@@ -348,7 +353,7 @@ impl Wal {
 
     /// Tries again to make files after the device was full.
     pub fn retry_files(&mut self, queue: &mut DiskQueue<'_>) {
-        if self.files.has_files() {
+        if self.files.is_starved() {
             self.files.prepare(self.wanted_bytes, queue);
         }
     }
