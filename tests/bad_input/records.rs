@@ -204,7 +204,7 @@ fn an_error_without_response_closes() {
     client.create_topic("silent", 1, &[]);
     let batch = good().corrupt_bytes();
     let frame = with_produce("silent", Some(&batch), |produce| {
-        let mut silent = produce.clone();
+        let mut silent = *produce;
         silent.acks = 0;
         request(1, 9, &silent)
     });
@@ -221,7 +221,7 @@ fn acks_that_do_not_exist_are_refused() {
     let batch = good().bytes();
     for acks in [2i16, -2, i16::MAX, i16::MIN] {
         let code = with_produce("acks", Some(&batch), |produce| {
-            let mut other = produce.clone();
+            let mut other = *produce;
             other.acks = acks;
             client.ask(9, &other, |answer| {
                 let topic = answer.responses.iter().next().unwrap();
