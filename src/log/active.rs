@@ -236,8 +236,10 @@ impl Sealing {
         let token = |step| Token { step, serial, number: 0 }.encode();
         match self.stage {
             SealingStage::Data if self.writer.reached_goal() && self.writer.is_quiet() => {
+                let Some(file) = self.writer.file().cloned() else {
+                    return self.writer.open(directory, queue);
+                };
                 self.stage = SealingStage::Length;
-                let file = self.writer.file().expect("written").clone();
                 let len = self.size.get();
                 queue.push(token(Step::Finish), DiskOp::SetLength { file, len });
             }

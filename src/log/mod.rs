@@ -194,7 +194,7 @@ impl Log {
 
     /// Appends a batch, `head` (its final header) followed by `body`, at `place`. If that starts a
     /// new segment, `snapshot` makes the producers' state at that point, in Kafka's format. Returns
-    /// whether a chunk was filled, so that there is something to write.
+    /// whether a chunk was filled or a segment ended, so that there is something to write.
     ///
     /// # Panics
     /// When `place` is not what [`Log::place_for`] would answer, or the offsets do not follow.
@@ -211,7 +211,8 @@ impl Log {
     ) -> bool {
         assert_eq!(header.base_offset, self.end_offset, "offsets follow each other");
         assert_eq!(head.len() + body.len(), header.total_bytes());
-        if place.position == Position::ZERO {
+        let rolls = place.position == Position::ZERO;
+        if rolls {
             self.roll(place.segment_base_offset, snapshot, chunks);
         }
         assert_eq!(place, self.end());
@@ -223,7 +224,7 @@ impl Log {
                 self.tail.set_size(self.tail.size().larger());
             }
         }
-        filled
+        filled || rolls
     }
 
     /// Whether a chunk was filled.
@@ -401,6 +402,10 @@ impl Log {
         for sealing in &mut self.sealing {
             let end = sealing.size.get();
             sealing.writer.pump(&self.directory, &self.tail, end, queue);
+            if sealing.is_writing_data() {
+                // All of it may have been written before the segment ended.
+                sealing.advance(&self.directory, &mut self.names.created, queue);
+            }
         }
         if let Some(active) = &mut self.active {
             active.writer.pump(&self.directory, &self.tail, active.size.get(), queue);
@@ -513,11 +518,7 @@ impl Log {
             self.sealing.iter_mut().find(|sealing| sealing.writer.serial() == token.serial);
         let sealing = sealing.expect("writers live until their requests are answered");
         sealing.writer.set_named_at(created);
-        sealing.writer.completed(token, result, queue)?;
-        if sealing.is_writing_data() {
-            sealing.advance(&self.directory, &mut self.names.created, queue);
-        }
-        Ok(())
+        sealing.writer.completed(token, result, queue)
     }
 
     /// Reserves space for appends to come.

@@ -278,6 +278,11 @@ impl LogRecovery {
             let times = self.times.take().expect("read");
             let serial = log.take_serial();
             let mut active = Active::recovered(base, serial, position, offsets, times);
+            if position > Position::ZERO {
+                // A checkpoint counts on bytes only when the file's name is durable.
+                log.names.own_durable = true;
+                active.writer.set_named_at(0);
+            }
             active.set_largest(self.checkpoint.and_then(|checkpoint| checkpoint.largest));
             log.active = Some(active);
             let start = Position::new(round_down_to_block(position.get()));

@@ -437,8 +437,8 @@ impl SimDisk {
     pub fn cut(&mut self) {
         self.counts.cuts += 1;
         let mut prng = self.prng.fork();
-        for (_, InFlight { op, .. }) in std::mem::take(&mut self.in_flight) {
-            self.cut_request(op, &mut prng);
+        for (_, InFlight { op, covers }) in std::mem::take(&mut self.in_flight) {
+            self.cut_request(op, covers, &mut prng);
         }
         for inode in self.inodes.values_mut() {
             self.counts.sectors_lost += inode.cut(&mut prng);
@@ -448,7 +448,7 @@ impl SimDisk {
         self.inodes.retain(|inode, _| live.contains(inode));
     }
 
-    fn cut_request(&mut self, op: DiskOp, prng: &mut Prng) {
+    fn cut_request(&mut self, op: DiskOp, covers: (u64, usize), prng: &mut Prng) {
         match op {
             DiskOp::Write { file, position, bytes } => {
                 self.counts.writes_torn += 1;
@@ -485,7 +485,7 @@ impl SimDisk {
                 }
             }
             // Anything else is done or not.
-            other if prng.percent(50) => drop(self.perform(other, (0, 0))),
+            other if prng.percent(50) => drop(self.perform(other, covers)),
             _ => {}
         }
     }

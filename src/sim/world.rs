@@ -111,6 +111,8 @@ pub(super) struct World {
     cut_at_commit: bool,
     recovery_steps: Option<u32>,
     stopping: bool,
+    /// When the broker last served.
+    served: u64,
     clients: Vec<Client>,
     /// Each client's connection.
     connections: Vec<Option<u64>>,
@@ -152,6 +154,7 @@ impl World {
             cut_at_commit: false,
             recovery_steps: None,
             stopping: false,
+            served: 0,
             clients: Vec::new(),
             connections: Vec::new(),
             links: BTreeMap::new(),
@@ -230,6 +233,12 @@ impl World {
             }
             if self.winding_down && self.is_finished() {
                 break;
+            }
+            if self.is_serving() {
+                self.served = self.now;
+            } else if self.now - self.served > FINISH_NANOS {
+                let phase = if self.stopping { "stop" } else { "start" };
+                return Err(format!("the broker does not {phase}: {:?}", self.listening));
             }
             if deadline.is_some_and(|deadline| self.now > deadline) {
                 return Err("not everything finished after the faults had stopped".to_owned());
