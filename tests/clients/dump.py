@@ -39,5 +39,5 @@ def records(directory, topic, partition, torn_end):
         raise Failed(f"{topic}-{partition}: {torn}")
     # A compressed batch that is torn cannot be iterated.
     if (ran.returncode or "Exception" in text) and not torn:
-        raise Failed(f"kafka-dump-log of {topic}-{partition} ended with {ran.returncode}: {text[-800:]}")
+        raise Failed(f"kafka-dump-log of {topic}-{partition} ended with {ran.returncode} after {expected} records: {ran.stderr[-800:]}")
     return expected, len(segments)

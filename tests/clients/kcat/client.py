@@ -3,6 +3,7 @@
 import pathlib
 import subprocess
 import sys
+import tempfile
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "python"))
@@ -18,14 +19,15 @@ def produce(bootstrap, topic, compression, path):
     for partition, key, value in lines.read(path):
         text = key + KEY_END.encode() + value + RECORD_END.encode()
         partitions.setdefault(partition, []).append(text)
-    children = []
+    # Their words must not stand between ours.
+    children, words = [], tempfile.TemporaryFile()
     for partition in partitions:
         command = [
             "kcat", "-P", "-b", bootstrap, "-t", topic, "-p", str(partition), "-z", compression,
             "-K", KEY_END, "-D", RECORD_END, "-X", "enable.idempotence=true", "-X", "linger.ms=5",
             "-X", "reconnect.backoff.max.ms=500", "-X", "message.timeout.ms=120000", "-E",
         ]
-        children.append(subprocess.Popen(command, stdin=subprocess.PIPE))
+        children.append(subprocess.Popen(command, stdin=subprocess.PIPE, stderr=words))
 
     def feed(child, texts):
         for text in texts:
@@ -44,7 +46,8 @@ def produce(bootstrap, topic, compression, path):
     codes = [child.wait() for child in children]
     acknowledged.tell()
     if any(codes):
-        sys.exit(f"kcat ended with {codes}")
+        words.seek(0)
+        sys.exit(f"kcat ended with {codes}: {words.read().decode()[-1000:]}")
 
 
 def consume(bootstrap, topic, count):

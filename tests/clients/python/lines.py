@@ -31,4 +31,6 @@ class Acknowledged:
             self.tell()
 
     def tell(self):
-        print(f"acked {self.count}", file=sys.stderr, flush=True)
+        # One write: others may write there too.
+        sys.stderr.write(f"acked {self.count}\n")
+        sys.stderr.flush()
