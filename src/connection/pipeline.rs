@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn response(text: &str) -> Option<Response> {
-        Some(Response { bytes: text.as_bytes().to_vec(), inserted: Vec::new() })
+        Some(Response { bytes: text.as_bytes().to_vec(), inserted: SmallVec::new() })
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
         pipeline.respond(turns[1], None, &mut outbox);
         assert!(outbox.is_empty() && pipeline.is_next(turns[0]));
         let memory = Inserted::Memory(MemoryRange::copy_of(b"xy"));
-        let first = Response { bytes: b"ab".to_vec(), inserted: vec![(1, memory)] };
+        let first = Response { bytes: b"ab".to_vec(), inserted: smallvec::smallvec![(1, memory)] };
         pipeline.respond(turns[0], Some(first), &mut outbox);
         pipeline.answered(turns[3], &mut outbox);
         assert!(pipeline.is_empty());

@@ -6,14 +6,17 @@ use super::topics::SECTION_BYTES_MAX;
 use crate::io::MemoryRange;
 use crate::log::{FoundBatch, Ranges};
 use crate::record::{
-    Batch, BatchHeader, Codec, Compression, HEADER_BYTES, Invalid, Rules, TimestampType, Validated,
-    recompress, validate,
+    Batch, BatchHeader, Codec, Compression, DecompressError, HEADER_BYTES, Invalid, Rules,
+    SectionError, TimestampType, Validated, recompress, validate,
 };
 use crate::store::Reply;
 use crate::types::TopicPartition;
 
 /// Records up to this size are decompressed in the turn.
 const SMALL_BYTES: usize = 64 << 10;
+/// How much of a batch is decompressed to find one record in it. Anyone may ask, several at once,
+/// and a megabyte can be a gigabyte without its compression.
+const SEARCHED_BYTES_MAX: usize = 64 << 20;
 
 /// A piece of work.
 #[derive(Debug)]
@@ -161,7 +164,14 @@ fn find_record(found: &FoundBatch) -> Result<Option<FoundRecord>, AskError> {
     let bytes = joined(&found.bytes);
     let batch = Batch::first(&bytes).map_err(|_| AskError::Storage)?;
     let mut scratch = Vec::new();
-    let records = batch.records(SECTION_BYTES_MAX, &mut scratch).map_err(|_| AskError::Storage)?;
+    let records = match batch.records(SEARCHED_BYTES_MAX, &mut scratch) {
+        Ok(records) => records,
+        // Earlier than need be, but no record that was asked for is left out.
+        Err(SectionError::Decompress(DecompressError::TooLarge)) => {
+            return record(header.base_offset, header.base_timestamp);
+        }
+        Err(_) => return Err(AskError::Storage),
+    };
     for candidate in records {
         let candidate = candidate.map_err(|_| AskError::Storage)?;
         if candidate.timestamp >= found.timestamp {

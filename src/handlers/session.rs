@@ -356,6 +356,7 @@ mod tests {
         let mut world = World::new(2);
         let (large, small) = (world.begin(5), world.begin(2));
         assert_eq!(world.begin(2), 0);
+        world.now = 1;
         assert_ne!(world.begin(3), 0);
         assert!(world.sessions.get_mut(small).is_none());
         world.now = 1000;

@@ -56,6 +56,8 @@ struct Pump {
     effects: Vec<Effect>,
     flushes: Vec<ConnectionId>,
     listening: bool,
+    /// More connections may wait to be accepted than one turn takes.
+    accepting: bool,
     stop_seen: bool,
     exit: Option<Exit>,
     sent: Sent,
@@ -83,6 +85,7 @@ pub(super) fn run(core: Core) -> io::Result<Exit> {
         effects: Vec::new(),
         flushes: Vec::new(),
         listening: false,
+        accepting: false,
         stop_seen: false,
         exit: None,
         sent: Sent::default(),
@@ -122,6 +125,9 @@ impl Pump {
             self.completed(now, completion);
         }
         self.completions = completions;
+        if self.accepting {
+            self.accept(now);
+        }
         while let Some((from, message)) = self.core.mesh.receive() {
             self.core.shard.handle(now, Input::Message { from, message });
         }
@@ -141,7 +147,7 @@ impl Pump {
 
     fn has_work(&mut self) -> bool {
         let stop = self.core.stop.load(Ordering::SeqCst) && !self.stop_seen;
-        stop || self.core.mesh.has_work() || self.core.door.has_work()
+        stop || self.accepting || self.core.mesh.has_work() || self.core.door.has_work()
     }
 
     fn timeout(&mut self) -> Option<Duration> {
@@ -167,6 +173,12 @@ impl Pump {
             Completion::Readable(TOKEN_WAKER) => self.core.waker.clear(),
             Completion::Readable(TOKEN_LISTENER) => self.accept(now),
             Completion::Readable(connection) => self.make_ready(connection),
+            Completion::Ended(connection) => {
+                if let Some(socket) = self.sockets.get_mut(&connection) {
+                    socket.ended = true;
+                }
+                self.make_ready(connection);
+            }
             Completion::Writable(connection) => self.unblock(now, connection),
         }
     }
@@ -197,6 +209,7 @@ impl Pump {
     }
 
     fn accept(&mut self, now: Now) {
+        self.accepting = false;
         for _ in 0..ACCEPTS_MAX {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             let accepted = accept_with(self.core.listener.as_fd(), flags);
@@ -211,7 +224,7 @@ impl Pump {
             self.core.shard.handle(now, Input::Opened(ConnectionId::new(token)));
         }
         // More may wait: the poll reports only new arrivals.
-        self.ring.watch_readable(TOKEN_LISTENER, self.core.listener.as_raw_fd());
+        self.accepting = true;
     }
 
     /// Reads once from a connection. One that filled the space gets its turn again after others.
@@ -225,7 +238,8 @@ impl Pump {
             Moved::Bytes(bytes) => {
                 self.core.shard.handle(now, Input::Received { connection, bytes });
                 self.flush_all(now);
-                if bytes == wanted {
+                let ended = self.sockets.get(&token).is_some_and(|socket| socket.ended);
+                if bytes == wanted || ended {
                     self.make_ready(token);
                 }
             }
@@ -324,7 +338,10 @@ impl Pump {
                 // Nobody listens any more only when the process is ending.
                 let _ = self.core.serving.send(());
             }
-            Effect::StopListening if self.listening => self.ring.unwatch(TOKEN_LISTENER),
+            Effect::StopListening if self.listening => {
+                self.accepting = false;
+                self.ring.unwatch(TOKEN_LISTENER);
+            }
             Effect::StopListening => {}
             Effect::Exit(exit) => self.exit = Some(exit),
         }

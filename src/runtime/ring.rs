@@ -34,9 +34,18 @@ pub enum Completion<T> {
     Disk(T, DiskResult),
     /// A watched descriptor became readable, or was closed by the peer.
     Readable(u64),
+    /// A watched descriptor's peer sends no more: what it sent has to be read up to its end, since
+    /// nothing else will be reported.
+    Ended(u64),
     /// A descriptor watched for writing became writable.
     Writable(u64),
 }
+
+/// What is watched for on the reading side: bytes, and that the peer has ended its sending. The end
+/// alone makes no second report when it came together with bytes.
+const READABLE: libc::c_short = libc::POLLIN | libc::POLLRDHUP;
+/// Of what a poll reports, that no more will come; an error is found out by reading, too.
+const ENDED: i32 = (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) as i32;
 
 /// A disk request that the kernel can run without a thread of ours.
 #[derive(Debug)]
@@ -168,7 +177,7 @@ impl<T> Ring<T> {
     /// unique over the life of the ring and below 2^56.
     pub fn watch_readable(&mut self, token: u64, descriptor: RawFd) {
         self.watched.insert(token, descriptor);
-        self.push(poll_entry(KIND_READABLE, token, descriptor, libc::POLLIN, true));
+        self.push(poll_entry(KIND_READABLE, token, descriptor, READABLE, true));
     }
 
     /// Reports `token` once, when `descriptor` has room for writing again.
@@ -180,7 +189,9 @@ impl<T> Ring<T> {
     pub fn unwatch(&mut self, token: u64) {
         self.watched.remove(&token);
         for kind in [KIND_READABLE, KIND_WRITABLE] {
-            let entry = opcode::PollRemove::new(kind << KIND_SHIFT | token).build();
+            // Not a PollRemove: that fails when the poll is just about to report, and the poll would
+            // keep the closed socket open.
+            let entry = opcode::AsyncCancel::new(kind << KIND_SHIFT | token).build();
             self.push(entry.user_data(KIND_REMOVAL << KIND_SHIFT));
         }
     }
@@ -209,7 +220,7 @@ impl<T> Ring<T> {
     ) -> io::Result<()> {
         for (token, descriptor) in std::mem::take(&mut self.rearm) {
             if self.watched.get(&token) == Some(&descriptor) {
-                self.push(poll_entry(KIND_READABLE, token, descriptor, libc::POLLIN, true));
+                self.push(poll_entry(KIND_READABLE, token, descriptor, READABLE, true));
             }
         }
         let mut timeout = timeout;
@@ -273,7 +284,9 @@ impl<T> Ring<T> {
                     {
                         self.rearm.push((value, *descriptor));
                     }
-                    out.push(Completion::Readable(value));
+                    let ended = entry.result() & ENDED != 0;
+                    let completion = if ended { Completion::Ended } else { Completion::Readable };
+                    out.push(completion(value));
                 }
                 KIND_WRITABLE if entry.result() != -libc::ECANCELED => {
                     out.push(Completion::Writable(value));

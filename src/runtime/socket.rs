@@ -35,13 +35,15 @@ pub(super) struct Socket {
     descriptor: OwnedFd,
     /// It is among those to be read from.
     pub(super) ready: bool,
+    /// Nothing more will be reported: it is read from until its end shows.
+    pub(super) ended: bool,
     /// It is watched until it can be written to, or a file is being read for it.
     pub(super) blocked: bool,
 }
 
 impl Socket {
     pub(super) fn new(descriptor: OwnedFd) -> Self {
-        Self { descriptor, ready: false, blocked: false }
+        Self { descriptor, ready: false, ended: false, blocked: false }
     }
 
     pub(super) fn raw(&self) -> RawFd {

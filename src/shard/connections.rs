@@ -37,6 +37,8 @@ pub(super) struct Connection {
     pub(super) paused: Paused,
     /// The driver was told nothing more to read.
     pub(super) asleep: bool,
+    /// It is closed as soon as the outbox is sent; what else it sent is not looked at.
+    pub(super) closing: bool,
     /// The outbox is among those to be sent.
     pub(super) flushing: bool,
     /// When bytes last went either way.
@@ -47,6 +49,7 @@ impl Connection {
     /// Whether requests may be handled, and more bytes read.
     pub(super) fn is_open(&self) -> bool {
         self.paused == Paused::default()
+            && !self.closing
             && self.pipeline.len() < PIPELINE_MAX
             && self.outbox.bytes() <= OUTBOX_BYTES_MAX
     }
@@ -87,6 +90,7 @@ impl Connections {
             waiting: SmallVec::new(),
             paused: Paused::default(),
             asleep: false,
+            closing: false,
             flushing: false,
             last_active: now,
         };

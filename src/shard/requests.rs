@@ -77,7 +77,7 @@ impl Shard {
 
     fn refuse(&mut self, now: Now, connection: ConnectionId, error: FrameError) {
         tracing::debug!("connection {connection} closed: {error:?}");
-        self.close(now, connection);
+        self.close_when_sent(now, connection);
     }
 
     fn request(&mut self, now: Now, connection: ConnectionId, frame: &[u8]) -> Flow {
@@ -103,7 +103,7 @@ impl Shard {
             }
             Handled::Close(reason) => {
                 tracing::debug!("connection {connection} closed: {reason}");
-                self.close(now, connection);
+                self.close_when_sent(now, connection);
                 return Flow::Gone;
             }
         }
@@ -165,7 +165,7 @@ impl Shard {
             }
             Settled::Close(reason) => {
                 tracing::debug!("connection {connection} closed: {reason}");
-                self.close(now, connection);
+                self.close_when_sent(now, connection);
             }
         }
         self.resume(now, connection);
@@ -175,6 +175,9 @@ impl Shard {
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.touch(now.instant);
         open.outbox.sent(bytes);
+        if open.closing && open.outbox.is_empty() {
+            return self.close(now, connection);
+        }
         self.resume(now, connection);
     }
 
@@ -209,6 +212,14 @@ impl Shard {
             let Some(open) = self.connections.get_mut(connection) else { continue };
             open.paused.permit = false;
             self.resume(now, connection);
+        }
+    }
+
+    /// Closes a connection whose client is none, but answers first what it asked before that.
+    fn close_when_sent(&mut self, now: Now, connection: ConnectionId) {
+        match self.connections.get_mut(connection) {
+            Some(open) if !open.outbox.is_empty() => open.closing = true,
+            _ => self.close(now, connection),
         }
     }
 

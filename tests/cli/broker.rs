@@ -59,7 +59,8 @@ impl Broker {
         let data = self.data();
         let listen = self.address();
         let data = data.to_str().unwrap();
-        let mut command = millstream(&["serve", "--data", data, "--listen", &listen, "--cores", "1"]);
+        let mut command =
+            millstream(&["serve", "--data", data, "--listen", &listen, "--cores", "1"]);
         let command = command.stdin(Stdio::null()).stdout(Stdio::null());
         self.child = Some(command.spawn().unwrap());
         let start = Instant::now();

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use millstream::protocol::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
@@ -17,14 +17,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How a broker is started. The only place that knows the command line.
 fn command(directory: &Path, port: u16, cores: u16) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
-    command.arg(directory).arg(port.to_string()).arg(cores.to_string());
+    command.arg("serve").arg("--data").arg(directory);
+    command.args(["--listen", &format!("127.0.0.1:{port}"), "--cores", &cores.to_string()]);
     command
 }
 
-/// How a broker is asked to stop: by the end of its input or, as here, by a line.
-fn ask_to_stop(mut input: &ChildStdin) -> std::io::Result<()> {
-    use std::io::Write as _;
-    input.write_all(b"stop\n")
+/// How a broker is asked to stop.
+fn ask_to_stop(child: &Child) -> Result<(), String> {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).map_err(text)
 }
 
 pub struct Broker {
@@ -42,7 +43,7 @@ impl Broker {
         let child = command(directory, address.port(), cores)
             .env("RUST_LOG", "millstream=info")
             .env("NO_COLOR", "1")
-            .stdin(Stdio::piped())
+            .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
             .spawn()
@@ -80,7 +81,7 @@ impl Broker {
 
     /// Asks the broker to stop and waits until it has ended in order.
     pub fn stop(mut self) -> Result<(), String> {
-        ask_to_stop(self.child.stdin.as_ref().expect("piped")).map_err(text)?;
+        ask_to_stop(&self.child)?;
         match self.wait()? {
             Some(0) => Ok(()),
             code => Err(format!("a stop ended with {code:?}: {}", self.last_words())),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use millstream::config::BrokerSettings;
+use millstream::config::{BrokerSettings, Machine, Sources};
 use millstream::connection::Piece;
 use millstream::handlers::Identity;
 use millstream::io::{
@@ -264,7 +264,9 @@ impl World {
 
 fn config() -> ShardConfig {
     let root = FileName::new("/data");
-    let settings = BrokerSettings::default();
+    let machine = Machine { memory_bytes: 1 << 30 };
+    let sources = Sources { file: None, overrides: &[], machine, strict: true };
+    let settings = BrokerSettings::resolve(&sources).expect("defaults").settings;
     ShardConfig {
         shard: ShardId::FIRST,
         shards: 1,

@@ -1,0 +1,84 @@
+//! The real binary on a directory of its own; or, with `BAD_INPUT_AGAINST=HOST:PORT`, a broker that
+//! runs already, to see what another one answers. What is known of our process only is then zero.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// What a broker prints last when it serves.
+const LAST_LINE: &str = "Ctrl-C or SIGTERM stops it.";
+
+/// A broker that runs until it is dropped.
+pub struct Broker {
+    process: Option<(Child, PathBuf)>,
+    pub address: SocketAddr,
+}
+
+/// How the binary is started: the only place that knows its command line.
+fn command(directory: &str, port: u16) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
+    let listen = format!("127.0.0.1:{port}");
+    command.args(["serve", "--data", directory, "--listen", &listen, "--cores", "1"]);
+    command
+}
+
+impl Broker {
+    pub fn start() -> Self {
+        if let Ok(address) = std::env::var("BAD_INPUT_AGAINST") {
+            return Self { process: None, address: address.parse().unwrap() };
+        }
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name = format!("millstream-bad-input-{}-{number}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut child = command(directory.to_str().unwrap(), port)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let said: Vec<String> =
+            lines.map_while(Result::ok).take_while(|line| line != LAST_LINE).collect();
+        assert!(said.len() > 1, "the broker said {said:?}");
+        Self { process: Some((child, directory)), address: ([127, 0, 0, 1], port).into() }
+    }
+
+    /// Memory that the process has.
+    pub fn resident_bytes(&self) -> u64 {
+        self.status("VmRSS:") << 10
+    }
+
+    /// The most memory that the process has had.
+    pub fn resident_bytes_max(&self) -> u64 {
+        self.status("VmHWM:") << 10
+    }
+
+    fn status(&self, field: &str) -> u64 {
+        let Some((child, _)) = &self.process else { return 0 };
+        let path = format!("/proc/{}/status", child.id());
+        let status = std::fs::read_to_string(path).expect("the broker runs");
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Sockets that the process has open.
+    pub fn sockets(&self) -> usize {
+        let Some((child, _)) = &self.process else { return 0 };
+        let path = format!("/proc/{}/fd", child.id());
+        let descriptors = std::fs::read_dir(path).expect("the broker runs");
+        let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let Some((child, directory)) = &mut self.process else { return };
+        let _ = child.kill();
+        let _ = child.wait();
+        let _ = std::fs::remove_dir_all(directory);
+    }
+}

@@ -1,0 +1,177 @@
+//! What clients can make the broker hold: bounded, whatever they announce, send or do not read.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use millstream::protocol::Array;
+use millstream::protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+};
+use millstream::protocol::messages::metadata::MetadataRequest;
+use millstream::record::{Codec, Compression, compress};
+
+use crate::batches::{Plain, record};
+use crate::broker::Broker;
+use crate::client::{Client, request, with_fetch};
+
+const MIB: u64 = 1 << 20;
+
+/// What a shard lets requests hold together, in the binary as it is started here.
+const REQUEST_MEMORY_BYTES: u64 = 512 * MIB;
+
+#[test]
+fn a_thousand_connections_that_announce_much_cost_nothing() {
+    let broker = Broker::start();
+    broker.is_well();
+    let before = broker.resident_bytes();
+    let announced = (100u32 << 20).to_be_bytes();
+    let clients: Vec<Client> = (0..1000)
+        .map(|_| {
+            let mut client = Client::connect(&broker);
+            client.send(&announced);
+            client
+        })
+        .collect();
+    broker.is_well();
+    let grown = broker.resident_bytes().saturating_sub(before);
+    assert!(grown < 32 * MIB, "{grown} bytes for {} connections", clients.len());
+    drop(clients);
+    broker.is_well();
+}
+
+/// Unfinished requests may fill the memory for requests, not more; small ones still pass.
+#[test]
+fn unfinished_requests_hold_a_bounded_amount_and_stop_nobody_else() {
+    let broker = Broker::start();
+    broker.is_well();
+    let before = broker.resident_bytes();
+    let frame = [&(100u32 << 20).to_be_bytes()[..], &vec![0; 95 << 20]].concat();
+    let mut clients = Vec::new();
+    for _ in 0..12 {
+        let mut client = Client::connect(&broker);
+        client.stream.set_write_timeout(Some(Duration::from_millis(400))).unwrap();
+        // Some are not read from.
+        let _ = std::io::Write::write_all(&mut client.stream, &frame);
+        clients.push(client);
+    }
+    broker.is_well();
+    let grown = broker.resident_bytes().saturating_sub(before);
+    // Two connections may be beyond the bound: the favoured one, and growth by doubling.
+    let bound = REQUEST_MEMORY_BYTES + 400 * MIB;
+    assert!(grown < bound, "{grown} bytes");
+    drop(clients);
+    broker.is_well();
+}
+
+/// Fills a topic and gives the bytes it has.
+fn fill(broker: &Broker, topic: &str, batches: usize) -> u64 {
+    let mut client = Client::connect(broker);
+    client.create_topic(topic, 1, &[]);
+    let batch = Plain::of(&[&vec![b'x'; 1_000_000]]).bytes();
+    for _ in 0..batches {
+        assert_eq!(client.produce(topic, Some(&batch)).code, 0);
+    }
+    batch.len() as u64 * batches as u64
+}
+
+#[test]
+fn readers_that_do_not_read_hold_a_bounded_amount() {
+    let broker = Broker::start();
+    fill(&broker, "much", 64);
+    broker.is_well();
+    let before = broker.resident_bytes();
+    // Each asks for 40 times 50 MB, and for small things without end, and reads none of it.
+    let fetch = with_fetch("much", 0, 0, |fetch| request(1, 11, fetch));
+    let metadata = request(1, 9, &MetadataRequest::default());
+    let mut clients = Vec::new();
+    for index in 0..20 {
+        let mut client = Client::connect(&broker);
+        client.stream.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+        let frames = if index % 2 == 0 { fetch.repeat(40) } else { metadata.repeat(200_000) };
+        // The broker stops reading from those who do not read.
+        let _ = std::io::Write::write_all(&mut client.stream, &frames);
+        clients.push(client);
+    }
+    broker.is_well();
+    let grown = broker.resident_bytes().saturating_sub(before);
+    assert!(grown < 128 * MIB, "{grown} bytes");
+    // The first who begins to read is served.
+    let reader = &mut clients[0];
+    for _ in 0..3 {
+        assert!(reader.frame().len() > 40_000_000);
+    }
+    broker.is_well();
+}
+
+/// Answers behind one that waits are kept until it is their turn.
+#[test]
+fn answers_that_wait_for_their_turn_hold_a_bounded_amount() {
+    let broker = Broker::start();
+    Client::connect(&broker).create_topic("empty", 1, &[]);
+    fill(&broker, "behind", 64);
+    broker.is_well();
+    let before = broker.resident_bytes();
+    let wait = with_fetch("empty", 0, 600_000, |fetch| request(1, 11, fetch));
+    let fetch = with_fetch("behind", 0, 0, |fetch| request(2, 11, fetch));
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        let mut client = Client::connect(&broker);
+        client.stream.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+        let frames = [&wait[..], &fetch.repeat(120)].concat();
+        let _ = std::io::Write::write_all(&mut client.stream, &frames);
+        clients.push(client);
+    }
+    broker.is_well();
+    let grown = broker.resident_bytes().saturating_sub(before);
+    assert!(grown < 128 * MIB, "{grown} bytes");
+    // Something arrives, and the answers come in their order.
+    let batch = Plain::of(&[b"now"]).bytes();
+    assert_eq!(Client::connect(&broker).produce("empty", Some(&batch)).code, 0);
+    let mut id = [0; 8];
+    clients[0].stream.read_exact(&mut id).unwrap();
+    assert_eq!(id[4..], 1i32.to_be_bytes());
+    broker.is_well();
+}
+
+/// A batch of about a megabyte or less that is this many bytes without its compression.
+fn bomb(codec: Codec, bytes: usize) -> Vec<u8> {
+    let value = vec![0; bytes];
+    let mut section = Vec::new();
+    compress(Compression::new(codec), &record(0, &value), &mut section);
+    Plain::around(1, &section).compressed_by(codec as u8).bytes()
+}
+
+/// Looking for a timestamp is what decompresses on the broker as long as no topic asks for more: a
+/// timestamp in the header's range that only the records can tell.
+#[test]
+fn a_decompression_bomb_costs_a_bounded_amount() {
+    let broker = Broker::start();
+    let mut client = Client::connect(&broker);
+    for (codec, mib) in
+        [(Codec::Gzip, 900), (Codec::Lz4, 200), (Codec::Zstd, 900), (Codec::Snappy, 15)]
+    {
+        let topic = format!("bomb-{}", codec as u8);
+        client.create_topic(&topic, 1, &[]);
+        let batch = bomb(codec, mib << 20);
+        assert_eq!(client.produce(&topic, Some(&batch)).code, 0, "{codec:?} {} bytes", batch.len());
+        let before = broker.resident_bytes();
+        let timestamp = 1_600_000_000_000;
+        let partitions = [ListOffsetsPartition { timestamp, ..Default::default() }];
+        let topics = [ListOffsetsTopic { name: &topic, partitions: Array::new(&partitions) }];
+        let topics = Array::new(&topics);
+        let list = ListOffsetsRequest { replica_id: -1, topics, ..Default::default() };
+        // Several at once.
+        let mut clients: Vec<Client> = (0..6).map(|_| Client::connect(&broker)).collect();
+        for asking in &mut clients {
+            asking.send(&request(1, 5, &list));
+        }
+        broker.is_well();
+        for asking in &mut clients {
+            let _ = asking.hear();
+        }
+        let grown = broker.resident_bytes_max().saturating_sub(before);
+        // Four threads decompress, each up to 64 MiB into a buffer that grows by copying.
+        assert!(grown < 1024 * MIB, "{codec:?}: {grown} bytes");
+        broker.is_well();
+    }
+}
