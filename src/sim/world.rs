@@ -387,7 +387,10 @@ impl World {
         let exits = self.grant(&mut wishes);
         self.wishes = wishes;
         for (shard, exit) in exits {
-            self.exited(shard, exit)?;
+            // A broker that is gone already has nothing more to say.
+            if self.broker.is_some() {
+                self.exited(shard, exit)?;
+            }
         }
         if let Some(deadline) = deadline
             && self.broker.is_some()
