@@ -14,9 +14,6 @@ use crate::types::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
 /// More partitions in one request are refused, as by Kafka.
 const PARTITIONS_MAX: i32 = 10_000;
 
-/// More replicas of one partition than anybody has.
-const REPLICAS_MAX: usize = 16;
-
 /// A topic to be created.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NewTopic {
@@ -30,23 +27,6 @@ pub struct NewTopic {
     pub assignments: Vec<(i32, Vec<NodeId>)>,
     /// Its settings. One without a value is an error.
     pub settings: Vec<(String, Option<String>)>,
-}
-
-impl NewTopic {
-    /// More bytes than its records take, of which each takes at most `record_bytes` beside its
-    /// texts and replicas.
-    pub(super) fn bytes_max(&self, record_bytes: usize) -> usize {
-        let name = self.name.len();
-        // A count that cannot be is refused, and the default may be anything that can.
-        let count = if self.partitions < 0 { PARTITIONS_MAX } else { self.partitions };
-        let spread = count.min(PARTITIONS_MAX) as usize * (record_bytes + 8 * REPLICAS_MAX);
-        let assigned = self.assignments.iter().map(|(_, nodes)| record_bytes + 8 * nodes.len());
-        let settings = self.settings.iter().map(|(setting, value)| {
-            record_bytes + name + setting.len() + value.as_ref().map_or(0, String::len)
-        });
-        let partitions = if self.assignments.is_empty() { spread } else { assigned.sum() };
-        record_bytes + name + partitions + settings.sum::<usize>()
-    }
 }
 
 /// A topic that was created, or would be.
@@ -93,6 +73,8 @@ pub enum CreateTopicError {
     Assignment(&'static str),
     /// A setting is wrong.
     Setting(String),
+    /// The request makes more partitions than one command may.
+    TooMany,
     /// Counts and assignments were given.
     Request(&'static str),
 }
@@ -116,6 +98,11 @@ impl fmt::Display for CreateTopicError {
             Self::ReplicationFactor { wanted, brokers } => {
                 write!(f, "{wanted} replicas are not possible: {brokers} broker(s) are registered")
             }
+            Self::TooMany => write!(
+                f,
+                "one request may create {PARTITIONS_MAX} partitions in all: create the topics in \
+                 several requests"
+            ),
             Self::Assignment(reason) | Self::Request(reason) => f.write_str(reason),
             Self::Setting(reason) => f.write_str(reason),
         }
@@ -136,12 +123,14 @@ pub(super) fn decide(
     let mut records = Vec::new();
     let mut accepted = BTreeSet::<&str>::new();
     let mut results = Vec::new();
+    let mut partitions_left = PARTITIONS_MAX as usize;
     for topic in topics {
         let result = if names[topic.name.as_str()] > 1 {
             Err(CreateTopicError::Duplicate(topic.name.clone()))
         } else {
             check_name(image, &accepted, &topic.name)
                 .and_then(|()| plan(image, policy, topic))
+                .and_then(|plan| within(&mut partitions_left, plan))
                 .map(|plan| create(policy, prng, topic, &plan, &mut records))
         };
         if result.is_ok() {
@@ -174,6 +163,13 @@ fn check_name(
         }
     }
     Ok(())
+}
+
+/// Lets a plan pass that keeps to what one command may create (as Kafka's limit for a batch).
+fn within(partitions_left: &mut usize, plan: Plan) -> Result<Plan, CreateTopicError> {
+    let left = partitions_left.checked_sub(plan.replicas.len());
+    *partitions_left = left.ok_or(CreateTopicError::TooMany)?;
+    Ok(plan)
 }
 
 /// The replicas of each partition, and the settings.

@@ -43,23 +43,6 @@ pub enum Command {
     },
 }
 
-impl Command {
-    /// More bytes than its records take in the metadata log.
-    pub fn bytes_max(&self) -> usize {
-        const ENTRY_BYTES: usize = 1 << 10;
-        /// A partition's state with a few replicas, and what holds a record together.
-        const RECORD_BYTES: usize = 256;
-        ENTRY_BYTES
-            + match self {
-                Self::CreateTopics { topics, .. } => {
-                    topics.iter().map(|topic| topic.bytes_max(RECORD_BYTES)).sum()
-                }
-                Self::DeleteTopics { topics } => topics.len() * RECORD_BYTES,
-                Self::AllocateProducerIds | Self::StartBroker { .. } => RECORD_BYTES,
-            }
-    }
-}
-
 /// The answer to a command, topic by topic in the order of the command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {

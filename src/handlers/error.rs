@@ -129,6 +129,7 @@ pub(super) fn create_topic_error_code(error: &CreateTopicError) -> ErrorCode {
         CreateTopicError::ReplicationFactor { .. } => ErrorCode::InvalidReplicationFactor,
         CreateTopicError::Assignment(_) => ErrorCode::InvalidReplicaAssignment,
         CreateTopicError::Setting(_) => ErrorCode::InvalidConfig,
+        CreateTopicError::TooMany => ErrorCode::PolicyViolation,
     }
 }
 

@@ -140,24 +140,34 @@ impl Active {
         self.largest
     }
 
-    /// Saves index entries that a restart would otherwise have to find again.
-    pub(super) fn save_indexes(&mut self, directory: &FileName, queue: &mut DiskQueue<'_>) {
-        if self.offsets.entries().len() < self.saved_offsets + SAVED_ENTRIES {
+    /// Saves index entries that a restart would otherwise have to find again, of batches before
+    /// `committed` only: what stands behind it a power cut may take back, and other batches with
+    /// the same offsets and places may follow.
+    pub(super) fn save_indexes(
+        &mut self,
+        directory: &FileName,
+        committed: Position,
+        queue: &mut DiskQueue<'_>,
+    ) {
+        let offsets_end = self.offsets.count_before(committed);
+        if offsets_end < self.saved_offsets + SAVED_ENTRIES {
             return;
         }
+        let last = self.offsets.entries()[offsets_end - 1].0;
+        let times_end = self.times.count_to(last).max(self.saved_times);
         let mut save = |kind, position: usize, bytes| {
             let path = directory.join(&file_name(self.writer.base_offset, kind));
             let token = Token { step: Step::SaveIndex, serial: 0, number: 0 };
             queue.push(token.encode(), DiskOp::WriteAt { path, position: position as u64, bytes });
         };
         let from = self.saved_offsets;
-        let bytes = self.offsets.encode(from);
+        let bytes = self.offsets.encode(from..offsets_end);
         save(FileKind::OffsetIndex, from * offset_index::ENTRY_BYTES, bytes);
         let from = self.saved_times;
-        let bytes = self.times.encode(from);
+        let bytes = self.times.encode(from..times_end);
         save(FileKind::TimeIndex, from * time_index::ENTRY_BYTES, bytes);
-        self.saved_offsets = self.offsets.entries().len();
-        self.saved_times = self.times.len();
+        self.saved_offsets = offsets_end;
+        self.saved_times = times_end;
     }
 
     /// Turns the segment into one that is only to be completed.
@@ -166,8 +176,12 @@ impl Active {
             self.times.push(self.base(), largest, offset);
         }
         let mut files = VecDeque::from([
-            (FileKind::OffsetIndex, self.base(), self.offsets.encode(0)),
-            (FileKind::TimeIndex, self.base(), self.times.encode(0)),
+            (
+                FileKind::OffsetIndex,
+                self.base(),
+                self.offsets.encode(0..self.offsets.entries().len()),
+            ),
+            (FileKind::TimeIndex, self.base(), self.times.encode(0..self.times.len())),
         ]);
         // Kafka names the producers' state after the segment that begins with it.
         files.extend(snapshot.map(|bytes| (FileKind::ProducerSnapshot, end_offset, bytes)));

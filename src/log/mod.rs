@@ -100,6 +100,8 @@ pub struct Log {
     stopped: Option<Place>,
     /// The device had no room for a name or a small file.
     starved: bool,
+    /// Everything before this place is durable in the write-ahead log or in the segments.
+    committed: Place,
 }
 
 impl Log {
@@ -122,6 +124,7 @@ impl Log {
             sync_wanted: false,
             stopped: None,
             starved: false,
+            committed: Place::default(),
         }
     }
 
@@ -175,6 +178,11 @@ impl Log {
         self.starved
             || self.active.as_ref().is_some_and(|active| active.writer.is_starved())
             || self.sealing.iter().any(|sealing| sealing.writer.is_starved())
+    }
+
+    /// Notes that everything before `place` survives a power cut.
+    pub fn set_committed(&mut self, place: Place) {
+        self.committed = place;
     }
 
     /// The bytes of all segments.
@@ -416,7 +424,11 @@ impl Log {
         }
         if let Some(active) = &mut self.active {
             active.writer.pump(&self.directory, &self.tail, active.size.get(), queue);
-            active.save_indexes(&self.directory, queue);
+            let place = Place { segment_base_offset: active.base(), ..Place::default() };
+            let committed = self.committed.max(place);
+            if committed.segment_base_offset == active.base() {
+                active.save_indexes(&self.directory, committed.position, queue);
+            }
         }
         self.sync_names(queue);
     }

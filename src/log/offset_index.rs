@@ -1,6 +1,8 @@
 //! The offset index of a segment, in Kafka's format: for some batches, the offset of their last
 //! record relative to the segment's base offset, and their position. 8 bytes each, big-endian.
 
+use core::ops::Range;
+
 use crate::types::{Offset, Position};
 
 /// Bytes of an entry.
@@ -56,10 +58,15 @@ impl OffsetIndex {
         self.entries.len() * ENTRY_BYTES
     }
 
-    /// The file's content from entry `from` on.
-    pub fn encode(&self, from: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity((self.entries.len() - from) * ENTRY_BYTES);
-        for (relative, position) in &self.entries[from..] {
+    /// How many entries are of batches that start before `position`.
+    pub fn count_before(&self, position: Position) -> usize {
+        self.entries.partition_point(|entry| u64::from(entry.1) < position.get())
+    }
+
+    /// A part of the file's content.
+    pub fn encode(&self, entries: Range<usize>) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(entries.len() * ENTRY_BYTES);
+        for (relative, position) in &self.entries[entries] {
             bytes.extend_from_slice(&relative.to_be_bytes());
             bytes.extend_from_slice(&position.to_be_bytes());
         }
@@ -121,7 +128,7 @@ mod tests {
 
     #[test]
     fn believes_only_what_ascends_within_the_segment() {
-        let bytes = index().encode(0);
+        let bytes = index().encode(0..2);
         let parse = |bytes: &[u8], position, offset| {
             OffsetIndex::parse(bytes, BASE, Position::new(position), Offset::new(offset))
         };

@@ -1,6 +1,8 @@
 //! The time index of a segment, in Kafka's format: the largest timestamp so far and the offset of
 //! the batch that has it. 12 bytes each, big-endian.
 
+use core::ops::Range;
+
 use crate::types::{Offset, Timestamp};
 
 /// Bytes of an entry.
@@ -62,10 +64,15 @@ impl TimeIndex {
         self.entries.len() * ENTRY_BYTES
     }
 
-    /// The file's content from entry `from` on.
-    pub fn encode(&self, from: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity((self.entries.len() - from) * ENTRY_BYTES);
-        for (timestamp, relative) in &self.entries[from..] {
+    /// How many entries are of offsets up to `relative`.
+    pub fn count_to(&self, relative: u32) -> usize {
+        self.entries.partition_point(|entry| entry.1 <= relative)
+    }
+
+    /// A part of the file's content.
+    pub fn encode(&self, entries: Range<usize>) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(entries.len() * ENTRY_BYTES);
+        for (timestamp, relative) in &self.entries[entries] {
             bytes.extend_from_slice(&timestamp.to_be_bytes());
             bytes.extend_from_slice(&relative.to_be_bytes());
         }
@@ -111,7 +118,7 @@ mod tests {
 
     #[test]
     fn believes_only_what_ascends_within_the_segment() {
-        let mut bytes = index().encode(0);
+        let mut bytes = index().encode(0..index().len());
         bytes.extend_from_slice(&[0; 24]);
         assert_eq!(TimeIndex::parse(&bytes, BASE, Offset::new(61)), index());
         assert_eq!(TimeIndex::parse(&bytes, BASE, Offset::new(60)).len(), 1);

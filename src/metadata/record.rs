@@ -232,12 +232,20 @@ impl MetadataEntry {
 
     /// The entry in `bytes`; `None` when it is none.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let entry = flatbuffers::root::<format::Entry<'_>>(bytes).ok()?;
+        let entry = flatbuffers::root_with_opts::<format::Entry<'_>>(&OPTIONS, bytes).ok()?;
         let records = entry.records().iter().map(|record| decode_record(&record));
         let at = LogIndex { term: entry.term(), index: entry.index() };
         Some(Self { at, records: records.collect::<Option<_>>()? })
     }
 }
+
+/// The library's own bound on tables is below what a cluster may have.
+const OPTIONS: flatbuffers::VerifierOptions = flatbuffers::VerifierOptions {
+    max_depth: 64,
+    max_tables: 100_000_000,
+    max_apparent_size: 1 << 31,
+    ignore_missing_null_terminator: false,
+};
 
 /// The bytes of a snapshot that contains everything up to `at`.
 pub(super) fn encode_snapshot(
@@ -259,8 +267,7 @@ pub(super) fn encode_snapshot(
 
 /// The snapshot in `bytes`; `None` when it is none.
 pub(super) fn decode_snapshot(bytes: &[u8]) -> Option<(LogIndex, Uuid, Vec<MetadataRecord>)> {
-    let options = flatbuffers::VerifierOptions { max_tables: 100_000_000, ..Default::default() };
-    let snapshot = flatbuffers::root_with_opts::<format::Snapshot<'_>>(&options, bytes).ok()?;
+    let snapshot = flatbuffers::root_with_opts::<format::Snapshot<'_>>(&OPTIONS, bytes).ok()?;
     let records = snapshot.records().iter().map(|record| decode_record(&record));
     let at = LogIndex { term: snapshot.term(), index: snapshot.index() };
     Some((at, uuid_of(snapshot.cluster_id())?, records.collect::<Option<_>>()?))

@@ -169,6 +169,7 @@ impl Partition {
     pub fn committed(&mut self, end: LogEnd) -> bool {
         assert!(end >= self.durable_end && end <= self.end);
         self.durable_end = end;
+        self.log.set_committed(end.place);
         let seen = self.high_watermark;
         self.high_watermark = seen.max(end);
         self.high_watermark > seen

@@ -213,7 +213,13 @@ impl Pump {
         for _ in 0..ACCEPTS_MAX {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             let accepted = accept_with(self.core.listener.as_fd(), flags);
-            let Ok(descriptor) = accepted else { return };
+            let descriptor = match accepted {
+                Ok(descriptor) => descriptor,
+                Err(rustix::io::Errno::AGAIN) => return,
+                // The client has gone, or descriptors are short: others wait behind it.
+                Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => continue,
+                Err(_) => break,
+            };
             // Small responses must not wait for the client's acknowledgement of the last.
             let _ = rustix::net::sockopt::set_tcp_nodelay(&descriptor, true);
             let token = self.next_connection;

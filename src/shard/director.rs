@@ -160,9 +160,6 @@ impl Shard {
     }
 
     fn propose(&mut self, now: Now, reply: Option<Reply>, command: &Command) {
-        if !self.parts.store.has_metadata_room(command.bytes_max()) {
-            return self.director().waiting.push((reply, command.clone()));
-        }
         let settings = Arc::clone(&self.parts.settings);
         let director = self.director();
         let Decision { records, answer } = director.decide(&settings, command);
@@ -174,6 +171,12 @@ impl Shard {
         }
         let (term, index) = (director.voter.term(), director.voter.next_index());
         let entry = MetadataEntry { at: LogIndex { term, index }, records };
+        let bytes = entry.encode();
+        if !self.parts.store.has_metadata_room(bytes.len()) {
+            // Decided anew when there is room: until then nothing of it counts.
+            return self.director().waiting.push((reply, command.clone()));
+        }
+        let director = self.director();
         let image =
             director.head.apply(&entry).expect("the controller decides what can be applied");
         let image = Arc::new(image);
@@ -187,8 +190,6 @@ impl Shard {
             removes: entry.records.iter().any(removes),
             answer: reply.map(|reply| (reply, answer)),
         };
-        let bytes = entry.encode();
-        assert!(bytes.len() <= command.bytes_max(), "a command's records stay below its bound");
         let logged = self.parts.store.log_metadata(&bytes);
         let director = self.director();
         director.voter.propose(logged.lsn, proposal);

@@ -119,6 +119,8 @@ pub(super) struct World {
     clients: Vec<Client>,
     /// Each client's connection.
     connections: Vec<Option<u64>>,
+    /// When each client is woken.
+    wake_at: Vec<Option<u64>>,
     links: BTreeMap<u64, Link>,
     next_connection: u64,
     model: Model,
@@ -169,6 +171,7 @@ impl World {
             served: 0,
             clients: Vec::new(),
             connections: Vec::new(),
+            wake_at: Vec::new(),
             links: BTreeMap::new(),
             next_connection: 1,
             model: Model::default(),
@@ -202,6 +205,7 @@ impl World {
         let index = self.clients.len();
         self.clients.push(client);
         self.connections.push(None);
+        self.wake_at.push(None);
         self.after(1_000_000, Event::Connect { client: index });
     }
 
@@ -605,7 +609,7 @@ impl World {
         };
         let wants = act(&mut self.clients[index], &mut view.view());
         if let Some(nanos) = wants.wake_after {
-            self.after(nanos, Event::Wake { client: index });
+            self.plan_wake(index, self.now + nanos);
         }
         let Some(connection) = self.connections[index] else { return };
         if !wants.bytes.is_empty()
@@ -661,7 +665,21 @@ impl World {
         self.with_client(client, |client, view| client.received(view, bytes));
     }
 
+    /// Wakes a client at a time, unless it is woken earlier.
+    fn plan_wake(&mut self, client: usize, at: u64) {
+        let planned = &mut self.wake_at[client];
+        if planned.is_none_or(|planned| at < planned) {
+            *planned = Some(at);
+            self.after(at - self.now, Event::Wake { client });
+        }
+    }
+
     fn wake(&mut self, client: usize) {
+        if self.wake_at[client] != Some(self.now) {
+            // Another one was planned before it.
+            return;
+        }
+        self.wake_at[client] = None;
         if self.connections[client].is_some() {
             self.with_client(client, |client, view| client.woken(view));
         }

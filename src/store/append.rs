@@ -213,10 +213,11 @@ impl Store {
 
     /// Whether appends of `bytes` together have room now; if not, [`StoreEvent::Room`] follows.
     pub fn has_room(&mut self, bytes: usize) -> bool {
+        // Requests that are larger are taken when half is free; their batches wait one by one.
+        let bytes = (bytes + ROOM_SLACK_BYTES).min(self.chunks.bytes_max() / 2);
         let room = self.commits.queued.is_empty()
-            && self.wal.has_room(bytes + ROOM_SLACK_BYTES, Urgency::Ordinary)
-            && (self.chunks.has_room(bytes + ROOM_SLACK_BYTES)
-                || self.evict(bytes + ROOM_SLACK_BYTES));
+            && self.wal.has_room(bytes, Urgency::Ordinary)
+            && (self.chunks.has_room(bytes) || self.evict(bytes));
         if !room {
             self.room_wanted = true;
             self.checkpointer.hurry();
@@ -350,7 +351,8 @@ impl Store {
         }
         let log = &mut self.partitions[slot as usize].log;
         log.limit_chunks(ChunkSize::SMALLEST);
-        let memory = log.memory_needed(bytes);
+        // A batch that is larger goes over the bound, alone.
+        let memory = log.memory_needed(bytes).min(self.chunks.bytes_max() / 2);
         self.chunks.has_room(memory)
     }
 
@@ -479,6 +481,7 @@ impl Store {
     /// Whether an append that found no room before has a chance now.
     pub(super) fn has_room_again(&mut self) -> bool {
         let bytes = ROOM_BYTES.min(self.config.wal.commit_bytes_max);
+        let bytes = bytes.min(self.chunks.bytes_max() / 2);
         self.wal.has_room(bytes, Urgency::Ordinary)
             && (self.chunks.has_room(bytes) || self.evict(bytes))
     }

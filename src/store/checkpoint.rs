@@ -325,7 +325,7 @@ impl Store {
             self.checkpointer.stop = StopPhase::Closed;
             self.events.push(StoreEvent::Stopped);
         }
-        if self.room_wanted && !self.chunks.has_room(self.chunks.bytes_max() / 4) {
+        if self.room_wanted && !self.chunks.has_room(self.chunks.bytes_max() / 2) {
             self.relieve();
         }
         self.expire_producers(now);

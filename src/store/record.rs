@@ -109,7 +109,9 @@ fn encode_producer<'b>(
 
 /// Reads a record back; `None` when it is none.
 pub(super) fn decode(bytes: &[u8]) -> Option<PartitionRecord> {
-    let record = flatbuffers::root::<format::Partition<'_>>(bytes).ok()?;
+    // Each producer is a table; the library's own bound is a million.
+    let options = flatbuffers::VerifierOptions { max_tables: 100_000_000, ..Default::default() };
+    let record = flatbuffers::root_with_opts::<format::Partition<'_>>(&options, bytes).ok()?;
     let topic = record.topic()?;
     let directory = record.log_directory()?;
     let mut producers = Producers::default();
