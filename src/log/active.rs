@@ -175,7 +175,8 @@ impl Active {
         let mut writer = self.writer;
         writer.set_goal(Goal::Durable(round_up_to_block(size.get())));
         let (offsets, times) = (Arc::new(self.offsets), Arc::new(self.times));
-        Sealing { writer, size, end_offset, offsets, times, files, stage: SealingStage::Data }
+        let stage = SealingStage::Data;
+        Sealing { writer, size, end_offset, offsets, times, files, stage, refused: false }
     }
 }
 
@@ -203,6 +204,8 @@ pub(super) struct Sealing {
     pub(super) times: Arc<TimeIndex>,
     files: VecDeque<(FileKind, Offset, Vec<u8>)>,
     stage: SealingStage,
+    /// A file found no room.
+    refused: bool,
 }
 
 impl Sealing {
@@ -248,17 +251,39 @@ impl Sealing {
                 let file = self.writer.file().expect("written").clone();
                 queue.push(token(Step::Finish), DiskOp::Sync { file });
             }
-            SealingStage::LengthSync | SealingStage::Files => {
-                self.stage = SealingStage::Files;
-                let Some((kind, base, bytes)) = self.files.pop_front() else {
+            SealingStage::LengthSync => self.write_file(directory, queue),
+            SealingStage::Files => {
+                self.files.pop_front();
+                if self.files.is_empty() {
                     *names += 1;
                     self.stage = SealingStage::Names(*names);
-                    return;
-                };
-                let path = directory.join(&file_name(base, kind));
-                queue.push(token(Step::Finish), DiskOp::WriteFile { path, bytes });
+                } else {
+                    self.write_file(directory, queue);
+                }
             }
             SealingStage::Data | SealingStage::Names(_) => {}
+        }
+    }
+
+    fn write_file(&mut self, directory: &FileName, queue: &mut DiskQueue<'_>) {
+        self.stage = SealingStage::Files;
+        let (kind, base, bytes) = self.files.front().expect("a segment has two indexes at least");
+        let path = directory.join(&file_name(*base, *kind));
+        let write = DiskOp::WriteFile { path, bytes: bytes.clone() };
+        let token = Token { step: Step::Finish, serial: self.writer.serial(), number: 0 };
+        queue.push(token.encode(), write);
+    }
+
+    /// The device had no room. Whether it was for a file, which can be written later.
+    pub(super) fn refused(&mut self) -> bool {
+        self.refused = self.stage == SealingStage::Files;
+        self.refused
+    }
+
+    /// Asks again for what found no room.
+    pub(super) fn retry(&mut self, directory: &FileName, queue: &mut DiskQueue<'_>) {
+        if core::mem::take(&mut self.refused) {
+            self.write_file(directory, queue);
         }
     }
 

@@ -60,6 +60,8 @@ pub struct Place {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Directory {
     Missing,
+    /// It may be there, without its first file.
+    Unfinished,
     Creating,
     Present,
 }
@@ -96,6 +98,8 @@ pub struct Log {
     sync_wanted: bool,
     /// The end of a log that was stopped for good.
     stopped: Option<Place>,
+    /// The device had no room for a name or a small file.
+    starved: bool,
 }
 
 impl Log {
@@ -117,6 +121,7 @@ impl Log {
             last_fill: Instant::new(0),
             sync_wanted: false,
             stopped: None,
+            starved: false,
         }
     }
 
@@ -167,7 +172,8 @@ impl Log {
 
     /// Whether a reservation failed because the device is full.
     pub fn is_starved(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.writer.is_starved())
+        self.starved
+            || self.active.as_ref().is_some_and(|active| active.writer.is_starved())
             || self.sealing.iter().any(|sealing| sealing.writer.is_starved())
     }
 
@@ -391,7 +397,8 @@ impl Log {
         if self.active.is_none() && self.sealing.is_empty() {
             return;
         }
-        if self.directory_state == Directory::Missing {
+        let absent = matches!(self.directory_state, Directory::Missing | Directory::Unfinished);
+        if absent && !self.starved {
             self.directory_state = Directory::Creating;
             let path = self.directory.clone();
             queue.push(token(Step::CreateDirectory), DiskOp::CreateDirectory { path });
@@ -440,6 +447,10 @@ impl Log {
         queue: &mut DiskQueue<'_>,
     ) -> Result<(), DiskError> {
         let token = Token::decode(raw);
+        if matches!(result, Err(DiskError::Full)) && self.refused(token) {
+            self.starved = true;
+            return Ok(());
+        }
         match token.step {
             Step::CreateDirectory => {
                 result?;
@@ -471,6 +482,21 @@ impl Log {
         }
         self.pump(queue);
         Ok(())
+    }
+
+    /// The device has no room for a name or a small file: [`Log::retry`] asks again. `false` where
+    /// somebody else knows what to do.
+    fn refused(&mut self, token: Token) -> bool {
+        match token.step {
+            Step::CreateDirectory | Step::WriteFile => self.directory_state = Directory::Unfinished,
+            Step::Finish => {
+                let serial = token.serial;
+                let sealing = self.sealing.iter_mut().find(|it| it.writer.serial() == serial);
+                return sealing.is_some_and(Sealing::refused);
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn names_synced(&mut self, queue: &mut DiskQueue<'_>) {
@@ -547,7 +573,11 @@ impl Log {
         if let Some(active) = &mut self.active {
             active.writer.retry();
         }
-        self.sealing.iter_mut().for_each(|sealing| sealing.writer.retry());
+        self.starved = false;
+        for sealing in &mut self.sealing {
+            sealing.writer.retry();
+            sealing.retry(&self.directory, queue);
+        }
         self.pump(queue);
     }
 }

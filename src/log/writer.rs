@@ -182,6 +182,7 @@ impl SegmentWriter {
             return;
         }
         match &self.file {
+            FileState::Closed if self.starved => {}
             FileState::Closed => self.open(directory, queue),
             FileState::Preparing => {}
             FileState::Open(file) => {
@@ -259,6 +260,10 @@ impl SegmentWriter {
         match (token.step, result) {
             (Step::Reserve, Err(DiskError::Full)) => {
                 self.reserving = None;
+                self.starved = true;
+            }
+            (Step::Open, Err(DiskError::Full)) => {
+                self.file = FileState::Closed;
                 self.starved = true;
             }
             (_, Err(error)) => return Err(error),

@@ -52,6 +52,8 @@ impl Shard {
                 }
             }
             StoreEvent::Room => self.wake_without_room(now),
+            StoreEvent::MetadataIsOld if !self.stopping => self.write_snapshot(),
+            StoreEvent::MetadataIsOld => {}
             StoreEvent::Plenty => self.retry_snapshot(),
             StoreEvent::Drained => self.send(ShardId::FIRST, Message::Drained),
             StoreEvent::Removed => self.partitions_removed(),

@@ -361,7 +361,7 @@ impl Shard {
         self.propose(now, None, &Command::StartBroker { broker, unclean });
     }
 
-    fn write_snapshot(&mut self) {
+    pub(super) fn write_snapshot(&mut self) {
         let director = self.director();
         if director.snapshot.writing.is_some() {
             director.snapshot.wanted = true;

@@ -18,6 +18,8 @@ use crate::types::{ConnectionId, Instant, Now, ShardId, Timestamp};
 
 /// How long the wind-down may take: everything finishes in this time.
 const FINISH_NANOS: u64 = 30_000_000_000;
+/// Inputs that come within this time belong to one turn.
+const TURN_NANOS_MAX: u64 = 60_000;
 const CAPACITY: u64 = 256 << 20;
 /// The wall clock at the start.
 const EPOCH_MILLIS: i64 = 1_700_000_000_000;
@@ -106,7 +108,8 @@ pub(super) struct World {
     shards: u16,
     listening: Vec<bool>,
     exits: u16,
-    turn_pending: Vec<bool>,
+    /// When each shard's turn ends.
+    turn_at: Vec<Option<u64>>,
     commits_on_way: u32,
     cut_at_commit: bool,
     recovery_steps: Option<u32>,
@@ -158,7 +161,7 @@ impl World {
             shards: 1,
             listening: Vec::new(),
             exits: 0,
-            turn_pending: Vec::new(),
+            turn_at: Vec::new(),
             commits_on_way: 0,
             cut_at_commit: false,
             recovery_steps: None,
@@ -332,7 +335,7 @@ impl World {
         let configs = shard_configs(self.shards, &mut self.prng, &self.settings);
         self.broker = Some(SimBroker::new(configs));
         self.listening = vec![false; usize::from(self.shards)];
-        self.turn_pending = vec![false; usize::from(self.shards)];
+        self.turn_at = vec![None; usize::from(self.shards)];
         self.exits = 0;
         self.commits_on_way = 0;
         self.stopping = false;
@@ -353,16 +356,30 @@ impl World {
     }
 
     fn plan_turn_end(&mut self, shard: u16) {
-        let pending = &mut self.turn_pending[usize::from(shard)];
-        if !std::mem::replace(pending, true) {
-            let (life, nanos) = (self.life, self.prng.below(60_000));
+        let planned = self.turn_at[usize::from(shard)];
+        if planned.is_none_or(|at| at > self.now + TURN_NANOS_MAX) {
+            let nanos = self.prng.below(TURN_NANOS_MAX);
+            self.plan_turn(shard, self.now + nanos);
+        }
+    }
+
+    /// Lets a shard's turn end at a time, unless it does so earlier.
+    fn plan_turn(&mut self, shard: u16, at: u64) {
+        let planned = &mut self.turn_at[usize::from(shard)];
+        if planned.is_none_or(|planned| at < planned) {
+            *planned = Some(at);
+            let (life, nanos) = (self.life, at - self.now);
             self.after(nanos, Event::TurnEnd { life, shard });
         }
     }
 
     fn end_turn(&mut self, shard: u16) -> Result<(), String> {
+        if self.turn_at[usize::from(shard)] != Some(self.now) {
+            // Another one was planned before it.
+            return Ok(());
+        }
         let now = self.clock();
-        self.turn_pending[usize::from(shard)] = false;
+        self.turn_at[usize::from(shard)] = None;
         let Some(broker) = &mut self.broker else { return Ok(()) };
         let mut wishes = std::mem::take(&mut self.wishes);
         broker.end_turn(now, shard, &mut self.disk, &mut wishes);
@@ -370,18 +387,16 @@ impl World {
         let exits = self.grant(&mut wishes);
         self.wishes = wishes;
         for (shard, exit) in exits {
-            self.exited(shard, exit)?;
+            // A broker that is gone already has nothing more to say.
+            if self.broker.is_some() {
+                self.exited(shard, exit)?;
+            }
         }
         if let Some(deadline) = deadline
             && self.broker.is_some()
-            && !self.turn_pending[usize::from(shard)]
         {
-            self.turn_pending[usize::from(shard)] = true;
             let nanos = deadline.get().saturating_sub(self.now).clamp(1, 10_000_000_000);
-            // An input in between finds the turn already planned; it then ends sooner.
-            self.turn_pending[usize::from(shard)] = false;
-            let life = self.life;
-            self.after(nanos, Event::TurnEnd { life, shard });
+            self.plan_turn(shard, self.now + nanos);
         }
         Ok(())
     }

@@ -323,7 +323,6 @@ impl Store {
     /// Whether an append of `bytes` can be taken, after giving up memory that others can spare.
     fn make_room(&mut self, slot: u32, bytes: usize) -> bool {
         let partition = &self.partitions[slot as usize];
-        let memory = partition.log.memory_needed(bytes);
         let reserved = partition.log.reserved_ahead() >= bytes as u64;
         if !reserved && !self.space.has_room(bytes as u64) {
             // Space for its own segment, so that it need not rely on the common reserve.
@@ -336,11 +335,33 @@ impl Store {
             self.checkpointer.hurry();
             return false;
         }
-        if !self.chunks.has_room(memory) && !self.evict(memory) {
+        let has_memory = self.make_memory(slot, bytes);
+        if !has_memory {
             self.checkpointer.hurry();
-            return false;
         }
-        true
+        has_memory
+    }
+
+    /// Whether there is memory for `bytes` more, in smaller chunks if need be.
+    fn make_memory(&mut self, slot: u32, bytes: usize) -> bool {
+        let memory = self.partitions[slot as usize].log.memory_needed(bytes);
+        if self.chunks.has_room(memory) || self.evict(memory) {
+            return true;
+        }
+        let log = &mut self.partitions[slot as usize].log;
+        log.limit_chunks(ChunkSize::SMALLEST);
+        let memory = log.memory_needed(bytes);
+        self.chunks.has_room(memory)
+    }
+
+    /// Memory is short: every partition gives up what its segment has, and the rest of what it
+    /// does not fill.
+    pub(super) fn relieve(&mut self) {
+        self.grown.clear();
+        for (_, partition) in &mut self.partitions {
+            while partition.log.evict(&mut self.chunks) {}
+            partition.log.rest(&mut self.chunks);
+        }
     }
 
     /// Gives up chunks that are in their segments, the oldest first, until `bytes` are free.

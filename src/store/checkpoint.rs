@@ -267,7 +267,11 @@ impl Store {
         // After a clean stop nothing is replayed at all.
         let closed = u64::from(self.checkpointer.stop == StopPhase::Closing);
         let newest = self.wal.newest_generation() + closed;
-        let needed = needed.chain(self.checkpointer.metadata_generation).min().unwrap_or(newest);
+        let metadata = self.checkpointer.metadata_generation;
+        if metadata.is_some_and(|generation| generation < newest) {
+            self.events.push(StoreEvent::MetadataIsOld);
+        }
+        let needed = needed.chain(metadata).min().unwrap_or(newest);
         // Generation 0 stands for earlier lives.
         let drains = needed > 0;
         let mut generation = needed.max(self.wal.oldest_generation());
@@ -320,6 +324,9 @@ impl Store {
         if self.checkpointer.stop == StopPhase::Closing {
             self.checkpointer.stop = StopPhase::Closed;
             self.events.push(StoreEvent::Stopped);
+        }
+        if self.room_wanted && !self.chunks.has_room(self.chunks.bytes_max() / 4) {
+            self.relieve();
         }
         self.expire_producers(now);
         Ok(())

@@ -85,6 +85,8 @@ pub enum StoreEvent {
     Room,
     /// What earlier write-ahead logs held is in the segments or in this one.
     Drained,
+    /// Metadata without a snapshot keeps old files of the write-ahead log alive.
+    MetadataIsOld,
     /// The device has space to spare, as far as is known.
     Plenty,
     /// Everything that was deleted is out of the way: its names can be used again.
@@ -241,15 +243,11 @@ impl Store {
         [checkpoint, self.space.deadline()].into_iter().flatten().min()
     }
 
-    /// Does what has become due.
+    /// Does what has become due, and takes up what waited for room.
     pub fn tick(&mut self, now: Now) {
         let mut queue = DiskQueue::new(Owner::Space.encode(), &mut self.requests);
         self.space.tick(&self.config, now.instant, &mut queue);
         self.tick_checkpoint(now);
-    }
-
-    /// Ends a turn: everything that arrived in it is committed together.
-    pub fn end_turn(&mut self, now: Now) {
         if self.room_wanted && (self.commits.has_queued() || self.has_room_again()) {
             self.room_wanted = false;
             self.append_queued(now);
@@ -257,6 +255,12 @@ impl Store {
                 self.events.push(StoreEvent::Room);
             }
         }
+    }
+
+    /// Ends a turn: everything that arrived in it is committed together.
+    pub fn end_turn(&mut self, now: Now) {
+        // Somebody may have found no room since the last tick.
+        self.continue_checkpoint(now);
         let mut queue = DiskQueue::new(Owner::Wal.encode(), &mut self.requests);
         self.wal.flush(&mut queue);
     }

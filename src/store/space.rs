@@ -53,7 +53,8 @@ impl Space {
         Self {
             reserve_bytes,
             free: None,
-            asked: false,
+            // Until the store is opened there is nothing to look at.
+            asked: true,
             next_look: Instant::new(0),
             file: None,
             reserve: Reserve::Unknown,

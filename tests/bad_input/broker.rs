@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// A quarter of it is for requests that are not complete.
+const MEMORY: &str = "memory.bytes=2147483648";
 /// What a broker prints last when it serves.
 const LAST_LINE: &str = "Ctrl-C or SIGTERM stops it.";
 
@@ -21,6 +23,7 @@ fn command(directory: &str, port: u16) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
     let listen = format!("127.0.0.1:{port}");
     command.args(["serve", "--data", directory, "--listen", &listen, "--cores", "1"]);
+    command.args(["--set", MEMORY]);
     command
 }
 
