@@ -93,12 +93,7 @@ fn main() {
     }
 }
 
-fn measured(
-    broker: &Broker,
-    name: &str,
-    pace: &str,
-    run: impl FnOnce() -> Outcome,
-) -> Outcome {
+fn measured(broker: &Broker, name: &str, pace: &str, run: impl FnOnce() -> Outcome) -> Outcome {
     let (cpu_before, device_before) = broker.consumed();
     let outcome = run();
     let (cpu, device) = broker.consumed();

@@ -22,6 +22,11 @@ impl Broker {
     /// Starts `millstream serve`; nothing has been awaited when this returns.
     pub(crate) fn start(binary: &str, data: &Path, port: u16, cores: usize) -> Self {
         let address = format!("127.0.0.1:{port}");
+        // The kernel takes a killed process's ring apart, and with it the listener, after its end.
+        let asked = Instant::now();
+        while std::net::TcpListener::bind(&address).is_err() && asked.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let started = Instant::now();
         let child = Command::new(binary)
             .args(["serve", "--listen", &address, "--cores", &cores.to_string(), "--data"])

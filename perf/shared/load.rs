@@ -36,6 +36,7 @@ pub(crate) struct Shape {
 
 /// When requests are sent.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "perf/start only fills")]
 pub(crate) enum Pace {
     /// As soon as an earlier one is answered.
     Closed,
@@ -45,9 +46,9 @@ pub(crate) enum Pace {
 
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "each program stops in one way")]
 pub(crate) enum Until {
     Elapsed(Duration),
-    #[allow(dead_code, reason = "perf/durable runs for a time")]
     Bytes(u64),
 }
 
@@ -90,6 +91,8 @@ impl Load {
         // It may exist from an earlier run.
         let _ = create_topic(&mut cluster, &new);
         let topic = cluster.await_topic(topic, false, Patience::new(PATIENCE)).expect("a topic");
+        // Kafka describes a topic before its partitions have their leader.
+        std::thread::sleep(Duration::from_secs(1));
         let probe = Connection::open(address, PATIENCE).expect("a broker");
         let version = probe.version(ApiKey::Produce, i16::MAX).expect("a common version");
         let batch = batch(shape);
@@ -177,10 +180,8 @@ impl Load {
                 PollFd::new(&lane.stream, PollFlags::IN | writes)
             })
             .collect();
-        let wait = Timespec {
-            tv_sec: wait.as_secs() as i64,
-            tv_nsec: i64::from(wait.subsec_nanos()),
-        };
+        let wait =
+            Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
         match poll(&mut sockets, Some(&wait)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => panic!("poll: {error}"),
@@ -191,7 +192,17 @@ impl Load {
 impl Lane {
     fn new(stream: TcpStream, frames: Vec<Vec<u8>>) -> Self {
         let (due, waiting, input) = (VecDeque::new(), VecDeque::new(), Vec::new());
-        Self { stream, frames, next: 0, sent: None, due, waiting, input, correlation: 0, answered: 0 }
+        Self {
+            stream,
+            frames,
+            next: 0,
+            sent: None,
+            due,
+            waiting,
+            input,
+            correlation: 0,
+            answered: 0,
+        }
     }
 
     fn is_idle(&self) -> bool {
