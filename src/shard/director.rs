@@ -160,6 +160,10 @@ impl Shard {
     }
 
     fn propose(&mut self, now: Now, reply: Option<Reply>, command: &Command) {
+        if self.director().stopping {
+            // The last checkpoint may have been taken: what is logged behind it would be forgotten.
+            return;
+        }
         let settings = Arc::clone(&self.parts.settings);
         let director = self.director();
         let Decision { records, answer } = director.decide(&settings, command);

@@ -68,6 +68,8 @@ impl Broker {
             assert!(start.elapsed() < PATIENCE, "the broker does not listen");
             thread::sleep(Duration::from_millis(10));
         }
+        // The address is taken before it serves.
+        self.run(&["topics", "list"]);
     }
 
     /// Without any chance to clean up.

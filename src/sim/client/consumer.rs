@@ -183,7 +183,11 @@ impl Consumer {
             }
         }
         if *position == before && !bytes.is_empty() {
-            return Err(format!("{key:?} shows {} bytes at {before} and no batch", bytes.len()));
+            let start = &bytes[..bytes.len().min(12)];
+            return Err(format!(
+                "{key:?} shows {} bytes at {before} and no batch: {start:?}",
+                bytes.len()
+            ));
         }
         Ok(())
     }
