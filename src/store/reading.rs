@@ -163,7 +163,9 @@ impl Store {
         loop {
             let job = &mut self.reading.jobs[key as usize];
             let slot = job.slot;
-            let Some(partition) = self.partitions.get_mut(slot as usize) else {
+            // The slot may have gone to another partition meanwhile.
+            let found = self.partitions.get_mut(slot as usize);
+            let Some(partition) = found.filter(|partition| partition.id == job.id) else {
                 return Some(Err(ReadFailure::Gone));
             };
             let load = match job.kind.step(&partition.log) {
@@ -195,6 +197,13 @@ impl Store {
 
     pub(super) fn read_completed(&mut self, key: u32, result: DiskResult) {
         self.reading.at_disk -= 1;
+        let (slot, id) = (self.reading.jobs[key as usize].slot, self.reading.jobs[key as usize].id);
+        if self.slot(id) != Some(slot) {
+            // The partition is gone, and the slot may be another's by now.
+            let job = self.reading.jobs.remove(key as usize);
+            self.events.push(StoreEvent::Read(job.reply, job.id, Err(ReadFailure::Gone)));
+            return self.run_queued();
+        }
         let job = &mut self.reading.jobs[key as usize];
         let load = job.waits_for.take().expect("a load was under way");
         let slot = job.slot;

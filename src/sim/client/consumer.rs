@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Stream, TOPICS, View, Wants, body};
+use super::{FLEETING, Stream, TOPICS, View, Wants, body};
 use crate::protocol::messages::fetch::{
     FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
 };
@@ -86,8 +86,11 @@ impl Consumer {
                 let response = MetadataResponse::decode(body, METADATA_VERSION);
                 let response = response.map_err(|error| format!("Metadata: {error}"))?;
                 self.topics.clear();
+                // By name a topic may be another incarnation by the time a fetch arrives.
+                let by_id = self.version >= TOPIC_IDS_FROM;
                 for topic in response.topics {
-                    if let (0, Some(name)) = (topic.error_code, topic.name) {
+                    let known = topic.name.filter(|name| by_id || *name != FLEETING);
+                    if let (0, Some(name)) = (topic.error_code, known) {
                         let entry = (topic.topic_id, topic.partitions.len() as i32);
                         self.topics.insert(name.to_owned(), entry);
                     }
