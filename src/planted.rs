@@ -1,14 +1,79 @@
 //! Bugs planted on purpose, so that the simulator proves it would find them. Outside of the
 //! `simulation` feature every question is answered `false` at compile time.
 
-/// A bug that one test build can switch on. Each is caught by a property of `sim/check/`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Bug {
+macro_rules! bugs {
+    ($($(#[$doc:meta])* $bug:ident),* $(,)?) => {
+        /// A bug that one test build can switch on. Each is caught by a property of `sim/check/`.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[non_exhaustive]
+        pub enum Bug {
+            $($(#[$doc])* $bug,)*
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$bug),*];
+        }
+    };
+}
+
+bugs! {
     /// Acknowledges appends before their commit is durable.
     AcknowledgeBeforeCommit,
     /// Recycles a WAL file before the segments it covers are synced.
     RecycleBeforeSync,
+    /// Recycles WAL files when a checkpoint's slot is asked for, not when it is durable.
+    RecycleBeforeSlot,
+    /// Writes every checkpoint into the same slot, so that a torn one leaves none.
+    OverwriteSlot,
+    /// Believes the bytes that a segment file has above the checkpoint.
+    BelieveSegment,
+    /// Gives up a chunk that has not been written to its segment.
+    ReleaseUnwrittenChunk,
+    /// Counts written bytes as synced.
+    CountUnsynced,
+    /// Forgets that a block which is rewritten has to stand in the write-ahead log.
+    ForgetCarriedBlock,
+    /// Never lets a held segment be written again.
+    ForgetRelease,
+    /// Believes index entries behind what is known to be synced.
+    TrustIndex,
+    /// Does not sync the directory in which a WAL file was made.
+    ForgetWalDirectory,
+    /// Does not sync the directory in which a segment was made.
+    ForgetPartitionDirectory,
+    /// Does not sync the directory in which a metadata snapshot was renamed.
+    ForgetSnapshotDirectory,
+    /// Forgets the producers at a restart.
+    LoseProducers,
+    /// Answers a duplicate before the original's commit.
+    AnswerDuplicateEarly,
+    /// Appends a batch although one in front of it is missing.
+    AcceptSequenceGap,
+    /// Applies WAL entries by the partition's number, whatever their topic's id.
+    IgnoreTopicId,
+    /// Believes what turns up behind the end at which an earlier life was believed.
+    IgnoreFences,
+    /// Does not look at the CRC of the records in a commit.
+    SkipCrc,
+    /// Sorts carried blocks before the appends that they hold.
+    SortCarriedFirst,
+    /// Lets a checkpoint begin before every partition is back.
+    CheckpointBeforeRecovery,
+    /// Gives a removed partition's slot away while commits of it are on their way.
+    ReuseSlot,
+    /// Removes the write-ahead logs of earlier lives before all shards have drained them.
+    DropWalBeforeDrain,
+    /// Shows consumers what was appended instead of what is durable.
+    ShowLogEnd,
+    /// Skips the last record of a batch when it looks an offset up.
+    LookUpOffByOne,
+    /// Decides a metadata command before its commit.
+    DecideBeforeCommit,
+    /// Appends whatever memory the tails hold.
+    IgnoreMemory,
+    /// Never tells appends that wait for room that there is some.
+    ForgetRoom,
 }
 
 #[cfg(feature = "simulation")]

@@ -26,6 +26,7 @@ use self::writer::{Goal, SegmentWriter};
 use crate::io::{
     BLOCK_BYTES, DiskError, DiskOp, DiskQueue, DiskResult, FileName, round_down_to_block,
 };
+use crate::planted::{Bug, planted};
 use crate::record::BatchHeader;
 use crate::types::{Instant, Offset, Position};
 
@@ -309,7 +310,9 @@ impl Log {
     /// Whether a power cut would leave the file under its name.
     fn is_named(&self, writer: &SegmentWriter) -> bool {
         let names = &self.names;
-        names.own_durable && writer.named_at().is_some_and(|count| count <= names.durable)
+        let durable = |count| count <= names.durable || planted(Bug::ForgetPartitionDirectory);
+        let own_durable = names.own_durable || planted(Bug::ForgetPartitionDirectory);
+        own_durable && writer.named_at().is_some_and(durable)
     }
 
     /// Asks for everything appended so far to become durable in the segments, whole blocks only.

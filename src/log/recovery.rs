@@ -16,6 +16,7 @@ use crate::io::{
     BLOCK_BYTES, DirectoryEntry, DiskDone, DiskError, DiskOp, DiskQueue, DiskResult, EntryKind,
     MemoryRange, OpenMode, round_down_to_block,
 };
+use crate::planted::{Bug, planted};
 use crate::record::{BatchHeader, HEADER_BYTES};
 use crate::types::{Offset, Position, Timestamp};
 
@@ -213,6 +214,7 @@ impl LogRecovery {
         if len < synced.position.get() {
             return Err(RecoveryError::SegmentLost(synced));
         }
+        self.believe(len);
         let ends: Vec<Offset> = logs.keys().copied().skip(1).chain([active]).collect();
         for ((base, size), end) in logs.into_iter().zip(ends) {
             self.log.sealed.push_back(SealedSegment::new(base, end, Position::new(size)));
@@ -231,6 +233,20 @@ impl LogRecovery {
         Ok(())
     }
 
+    /// Bytes behind the checkpoint are not believed, whatever the file has there.
+    fn believe(&mut self, len: u64) {
+        if !planted(Bug::BelieveSegment) {
+            return;
+        }
+        let base = self.synced().segment_base_offset;
+        let inside = |entry: &&ReplayedBytes| entry.place.segment_base_offset == base;
+        let logged = self.entries.iter().filter(inside).map(|entry| entry.end().get()).max();
+        let end = Position::new(round_down_to_block(len.min(logged.unwrap_or(0))));
+        if let Some(checkpoint) = &mut self.checkpoint {
+            checkpoint.synced.position = checkpoint.synced.position.max(end);
+        }
+    }
+
     fn newest_base(&self) -> Offset {
         let replayed = self.entries.iter().map(|entry| entry.place.segment_base_offset).max();
         replayed.unwrap_or_default().max(self.synced().segment_base_offset)
@@ -240,7 +256,9 @@ impl LogRecovery {
         let Place { segment_base_offset: base, position } = self.synced();
         let end = Offset::new(i64::MAX);
         if token == TOKEN_OFFSETS {
-            self.offsets = Some(OffsetIndex::parse(bytes, base, position, end));
+            let trusted = planted(Bug::TrustIndex).then(|| Position::new(u64::MAX));
+            let limit = trusted.unwrap_or(position);
+            self.offsets = Some(OffsetIndex::parse(bytes, base, limit, end));
         } else {
             self.times = Some(TimeIndex::parse(bytes, base, end));
         }

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::chunks::{ChunkSize, Chunks};
 use crate::io::{BLOCK_BYTES, Buffer, MemoryRange, round_down_to_block};
+use crate::planted::{Bug, planted};
 use crate::record::{BatchHeader, HEADER_BYTES};
 use crate::types::{Offset, Position};
 
@@ -179,7 +180,8 @@ impl Tail {
             return false;
         }
         let first = self.chunks.front().expect("at least two");
-        if !synced(first.segment_base_offset, first.end()) {
+        let kept = !synced(first.segment_base_offset, first.end());
+        if kept && !planted(Bug::ReleaseUnwrittenChunk) {
             return false;
         }
         let first = self.chunks.pop_front().expect("at least two");
@@ -239,7 +241,8 @@ impl Tail {
         loop {
             let header = self.header(mark.segment_base_offset, position)?;
             let bytes = header.total_bytes();
-            if header.last_offset() >= offset {
+            let skipped = planted(Bug::LookUpOffByOne) && header.last_offset() == offset;
+            if header.last_offset() >= offset && !skipped {
                 let segment_base_offset = mark.segment_base_offset;
                 return Some(Found { segment_base_offset, position, bytes });
             }

@@ -12,6 +12,7 @@ use crate::controller::{self, Answer, Command, Decision, Policy};
 use crate::handlers::{Identity, owner};
 use crate::io::{DiskOp, FileName};
 use crate::metadata::{Broker, Image, LogIndex, MetadataEntry, MetadataRecord, resource_type};
+use crate::planted::{Bug, planted};
 use crate::prng::Prng;
 use crate::store::{Reply, Sources};
 use crate::types::{BrokerEpoch, NodeId, Now, ShardId, Uuid};
@@ -220,7 +221,9 @@ impl Shard {
         if self.director.is_none() {
             return;
         }
-        let durable = self.parts.store.wal().durable_lsn();
+        let wal = self.parts.store.wal();
+        let early = planted(Bug::DecideBeforeCommit);
+        let durable = if early { wal.last_lsn() } else { wal.durable_lsn() };
         let director = self.director();
         while let Some(proposal) = director.voter.decided(durable) {
             director.decided = Arc::clone(&proposal.image);
@@ -439,7 +442,8 @@ impl Shard {
     fn forget_earlier_lives(&mut self) {
         let director = self.director();
         let has_snapshot = !director.snapshot.names.is_empty();
-        if director.drains_missing > 0 || !has_snapshot {
+        let drained = director.drains_missing == 0 || planted(Bug::DropWalBeforeDrain);
+        if !drained || !has_snapshot {
             return;
         }
         for (wal_id, _) in std::mem::take(&mut director.boot.wals) {

@@ -47,6 +47,20 @@ pub struct DiskCounts {
     pub blocks_shorn: u64,
 }
 
+impl DiskCounts {
+    /// Adds another disk's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.cuts += other.cuts;
+        self.sectors_lost += other.sectors_lost;
+        self.writes_torn += other.writes_torn;
+        self.names_lost += other.names_lost;
+        self.syncs_failed += other.syncs_failed;
+        self.refused_full += other.refused_full;
+        self.blocks_shorn += other.blocks_shorn;
+    }
+}
+
 #[derive(Debug)]
 struct SimFile {
     inode: u64,

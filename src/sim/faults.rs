@@ -11,6 +11,8 @@ pub enum Fault {
     CutAnytime,
     /// The power goes after so many disk requests of the next start.
     CutInRecovery(u32),
+    /// The broker is stopped, and the power goes after so many more disk requests.
+    CutInStop(u32),
     /// The process is killed; the disk keeps what it has.
     Kill,
     /// The broker is stopped as it should be.
@@ -23,6 +25,46 @@ pub enum Fault {
     FailingDisk,
     /// The disk is full for a while.
     FullDisk,
+}
+
+impl Fault {
+    /// The names of all kinds, in the order of [`Fault::kind`].
+    pub const KINDS: [&str; 10] = [
+        "cut in a commit",
+        "cut at any time",
+        "cut in a recovery",
+        "cut in a stop",
+        "kill",
+        "stop",
+        "disconnect",
+        "slow disk",
+        "failing disk",
+        "full disk",
+    ];
+    /// Which of them cannot happen in which phase.
+    pub const NEVER: [(&str, &str); 3] =
+        [("stop", "starting"), ("stop", "stopping"), ("disconnect", "starting")];
+
+    /// Its number among the kinds.
+    pub fn kind(self) -> usize {
+        match self {
+            Self::CutInCommit => 0,
+            Self::CutAnytime => 1,
+            Self::CutInRecovery(_) => 2,
+            Self::CutInStop(_) => 3,
+            Self::Kill => 4,
+            Self::Stop => 5,
+            Self::Disconnect => 6,
+            Self::SlowDisk => 7,
+            Self::FailingDisk => 8,
+            Self::FullDisk => 9,
+        }
+    }
+
+    /// Whether the power goes.
+    pub fn is_cut(self) -> bool {
+        self.kind() < 4
+    }
 }
 
 /// A fault and when it comes, in nanoseconds after the one before.
@@ -38,16 +80,19 @@ pub struct Planned {
 pub fn plan(prng: &mut Prng, count: u32) -> Vec<Planned> {
     (0..count)
         .map(|_| {
-            let after = 5_000_000 + prng.below(60_000_000);
+            // Some come so soon after the one before that the broker is still starting or stopping.
+            let most = if prng.percent(15) { 3_000_000 } else { 60_000_000 };
+            let after = 200_000 + prng.below(most);
             let fault = match prng.below(100) {
-                0..66 => Fault::CutInCommit,
-                66..70 => Fault::CutAnytime,
-                70..80 => Fault::CutInRecovery(prng.below(120) as u32),
-                80..85 => Fault::Kill,
-                85..90 => Fault::Stop,
-                90..93 => Fault::Disconnect,
-                93..95 => Fault::SlowDisk,
-                95..97 => Fault::FailingDisk,
+                0..70 => Fault::CutInCommit,
+                70..73 => Fault::CutAnytime,
+                73..79 => Fault::CutInRecovery(prng.below(120) as u32),
+                79..82 => Fault::CutInStop(prng.below(40) as u32),
+                82..86 => Fault::Kill,
+                86..90 => Fault::Stop,
+                90..92 => Fault::Disconnect,
+                92..94 => Fault::SlowDisk,
+                94..97 => Fault::FailingDisk,
                 _ => Fault::FullDisk,
             };
             Planned { after, fault }

@@ -7,11 +7,13 @@ mod disk;
 mod faults;
 mod model;
 mod names;
+mod report;
 mod world;
 
 pub use disk::{DiskCounts, DiskFaults, SimDisk};
 pub use faults::{Fault, Planned, plan};
-pub use world::{RunConfig, RunReport};
+pub use report::{Phase, RunReport, Violation};
+pub use world::RunConfig;
 
 use crate::prng::Prng;
 
@@ -27,6 +29,6 @@ pub fn config_of(seed: u64, faults: u32) -> RunConfig {
 ///
 /// # Errors
 /// The property that was broken, and how.
-pub fn run(config: RunConfig) -> Result<RunReport, String> {
+pub fn run(config: RunConfig) -> Result<RunReport, Violation> {
     world::World::new(config).run()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::report::Violation;
 use crate::types::Uuid;
 
 /// Which record it is: who wrote it, and the how many-th of that writer in its partition.
@@ -52,15 +53,19 @@ pub(super) struct Model {
     /// Clients that write with idempotence.
     pub(super) idempotent: BTreeSet<u32>,
     /// The first thing that was wrong.
-    pub(super) violation: Option<String>,
+    pub(super) violation: Option<Violation>,
     /// Batches acknowledged.
     pub(super) batches: u64,
 }
 
 impl Model {
-    /// Notes that something is wrong, unless something was before.
+    /// Notes that an answer is wrong, unless something was before.
     pub(super) fn violated(&mut self, what: String) {
-        self.violation.get_or_insert(what);
+        self.broken("answers", what);
+    }
+
+    fn broken(&mut self, property: &'static str, message: String) {
+        self.violation.get_or_insert(Violation { property, message });
     }
 
     /// A batch was acknowledged.
@@ -83,7 +88,7 @@ impl Model {
                 ));
             }
         }
-        violation.into_iter().for_each(|violation| self.violated(violation));
+        violation.into_iter().for_each(|violation| self.broken("acknowledged", violation));
     }
 
     /// A consumer was shown a record.
@@ -93,9 +98,9 @@ impl Model {
         let shown = partition.shown.insert(offset, identity);
         for before in [acknowledged, shown].into_iter().flatten() {
             if before != identity {
-                self.violated(format!(
-                    "offset {offset} of {key:?} is {identity:?}, and was {before:?}"
-                ));
+                let what =
+                    format!("offset {offset} of {key:?} is {identity:?}, and was {before:?}");
+                self.broken("shown", what);
             }
         }
     }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use super::broker::{ROOT, SimBroker, Wish, shard_configs};
 use super::check;
 use super::client::{Client, Consumer, Producer, View, Wants};
-use super::disk::{DiskCounts, DiskFaults, SimDisk};
+use super::disk::{DiskFaults, SimDisk};
 use super::faults::{Fault, Planned};
 use super::model::Model;
+use super::report::{Phase, RunReport, Violation};
 use crate::config::{BrokerSettings, Machine, Sources};
 use crate::handlers::Job;
 use crate::prng::Prng;
+use crate::record::crc32c;
 use crate::shard::{Exit, Input, Message};
 use crate::types::{ConnectionId, Instant, Now, ShardId, Timestamp};
 
@@ -20,6 +22,8 @@ use crate::types::{ConnectionId, Instant, Now, ShardId, Timestamp};
 const FINISH_NANOS: u64 = 30_000_000_000;
 /// Inputs that come within this time belong to one turn.
 const TURN_NANOS_MAX: u64 = 60_000;
+/// More than any run takes that ends.
+const EVENTS_MAX: u64 = 5_000_000;
 const CAPACITY: u64 = 256 << 20;
 /// The wall clock at the start.
 const EPOCH_MILLIS: i64 = 1_700_000_000_000;
@@ -37,10 +41,28 @@ enum Event {
     Closed { connection: u64 },
     Wake { client: usize },
     Fault,
-    Cut { life: u32, in_commit: bool },
+    Cut { life: u32 },
     EndSlow,
     EndFull,
     Start,
+}
+
+impl Event {
+    /// For the trace: two runs of a seed do the same, with the same bytes.
+    fn digest(&self) -> u64 {
+        match self {
+            Self::Disk { shard, owner, token, number, .. } => {
+                number.rotate_left(40)
+                    ^ u64::from(*shard)
+                    ^ u64::from(owner ^ token.rotate_left(16))
+            }
+            Self::ToClient { connection, bytes } => connection << 32 | u64::from(crc32c(bytes)),
+            Self::ToBroker { connection } | Self::Closed { connection } => !connection,
+            Self::Connect { client } | Self::Wake { client } => 1 << 20 | *client as u64,
+            Self::Message { from, to, .. } => 2 << 40 | u64::from(*from) << 16 | u64::from(*to),
+            _ => 3,
+        }
+    }
 }
 
 /// How a run is made up.
@@ -54,35 +76,6 @@ pub struct RunConfig {
     pub producers: u32,
     /// Consumers.
     pub consumers: u32,
-}
-
-/// What a run did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RunReport {
-    /// Batches acknowledged.
-    pub batches: u64,
-    /// Power cuts.
-    pub cuts: u64,
-    /// Of them while a commit was on its way.
-    pub cuts_in_commit: u64,
-    /// Of them before the broker served.
-    pub cuts_in_recovery: u64,
-    /// Kills.
-    pub kills: u64,
-    /// Clean stops.
-    pub stops: u64,
-    /// Fail-stops after a failed sync or write.
-    pub fail_stops: u64,
-    /// Times at which the disk was full.
-    pub fulls: u64,
-    /// Starts that a full disk prevented.
-    pub full_starts: u64,
-    /// Events.
-    pub events: u64,
-    /// What the disk did.
-    pub disk: DiskCounts,
-    /// A hash of everything that happened, in order.
-    pub trace: u64,
 }
 
 /// A connection on its way through the network.
@@ -112,6 +105,8 @@ pub(super) struct World {
     turn_at: Vec<Option<u64>>,
     commits_on_way: u32,
     cut_at_commit: bool,
+    /// The cut that is coming, for the report.
+    coming: Option<Fault>,
     recovery_steps: Option<u32>,
     stopping: bool,
     /// When the broker last served.
@@ -166,6 +161,7 @@ impl World {
             turn_at: Vec::new(),
             commits_on_way: 0,
             cut_at_commit: false,
+            coming: None,
             recovery_steps: None,
             stopping: false,
             served: 0,
@@ -229,20 +225,25 @@ impl World {
     }
 
     /// Runs to the end.
-    pub(super) fn run(mut self) -> Result<RunReport, String> {
+    pub(super) fn run(mut self) -> Result<RunReport, Violation> {
+        let unfinished = Violation::of("finish");
         let mut deadline = None;
         loop {
             let Some(((time, _), event)) = self.events.pop_first() else {
-                return Err("nothing happens any more".to_owned());
+                return Err(unfinished("nothing happens any more".to_owned()));
             };
             self.now = self.now.max(time);
             self.report.events += 1;
-            self.note(time ^ self.report.events);
+            self.note(time);
+            self.note(event.digest());
             self.happen(event)?;
+            if self.report.events > EVENTS_MAX {
+                return Err(unfinished("events follow each other without an end".to_owned()));
+            }
             if let Some(violation) = self.model.violation.take() {
                 return Err(violation);
             }
-            check::memory::check(self.broker.as_mut())?;
+            check::memory::check(self.broker.as_mut()).map_err(Violation::of("memory"))?;
             if self.planned.is_empty() && !self.winding_down && self.is_serving() {
                 self.wind_down();
                 deadline = Some(self.now + FINISH_NANOS);
@@ -254,10 +255,12 @@ impl World {
                 self.served = self.now;
             } else if self.now - self.served > FINISH_NANOS {
                 let phase = if self.stopping { "stop" } else { "start" };
-                return Err(format!("the broker does not {phase}: {:?}", self.listening));
+                let what = format!("the broker does not {phase}: {:?}", self.listening);
+                return Err(unfinished(what));
             }
             if deadline.is_some_and(|deadline| self.now > deadline) {
-                return Err("not everything finished after the faults had stopped".to_owned());
+                let what = "not everything finished after the faults had stopped";
+                return Err(unfinished(what.to_owned()));
             }
         }
         self.finish()
@@ -283,23 +286,28 @@ impl World {
     }
 
     /// The last look: everything that was promised is there, and a restart changes nothing.
-    fn finish(mut self) -> Result<RunReport, String> {
+    fn finish(mut self) -> Result<RunReport, Violation> {
         self.report.batches = self.model.batches;
         self.report.disk = self.disk.counts;
-        let before = check::contents::read(&mut self.disk, self.settings.clone(), &mut self.prng)?;
-        let again = check::contents::read(&mut self.disk, self.settings.clone(), &mut self.prng)?;
-        check::recovery::check(&before, &again)?;
-        check::acknowledged::check(&self.model, &before)?;
-        check::shown::check(&self.model, &before)?;
-        check::duplicates::check(&self.model, &before)?;
-        check::order::check(&self.model, &before)?;
+        let before = self.read_all()?;
+        let again = self.read_all()?;
+        check::recovery::check(&before, &again).map_err(Violation::of("recovery"))?;
+        check::acknowledged::check(&self.model, &before).map_err(Violation::of("acknowledged"))?;
+        check::shown::check(&self.model, &before).map_err(Violation::of("shown"))?;
+        check::duplicates::check(&self.model, &before).map_err(Violation::of("duplicates"))?;
+        check::order::check(&self.model, &before).map_err(Violation::of("order"))?;
         for (key, log) in &before {
             self.report.trace ^= (log.len() as u64).wrapping_mul(key.1 as u64 + 1);
         }
         Ok(self.report)
     }
 
-    fn happen(&mut self, event: Event) -> Result<(), String> {
+    fn read_all(&mut self) -> Result<check::Contents, Violation> {
+        check::contents::read(&mut self.disk, self.settings.clone(), &mut self.prng)
+            .map_err(Violation::of("contents"))
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), Violation> {
         match event {
             Event::Disk { life, shard, owner, token, number, commit } if life == self.life => {
                 self.commits_on_way -= u32::from(commit);
@@ -321,10 +329,7 @@ impl World {
             Event::Closed { connection } => self.link_lost(connection),
             Event::Wake { client } => self.wake(client),
             Event::Fault => self.next_fault(),
-            Event::Cut { life, in_commit } if life == self.life => {
-                self.report.cuts_in_commit += u64::from(in_commit && self.commits_on_way > 0);
-                self.cut();
-            }
+            Event::Cut { life } if life == self.life => self.cut(),
             Event::EndSlow => self.disk.faults.slow = 0,
             Event::EndFull => self.disk.set_capacity(CAPACITY),
             Event::Start if self.broker.is_none() => self.start(),
@@ -377,7 +382,7 @@ impl World {
         }
     }
 
-    fn end_turn(&mut self, shard: u16) -> Result<(), String> {
+    fn end_turn(&mut self, shard: u16) -> Result<(), Violation> {
         if self.turn_at[usize::from(shard)] != Some(self.now) {
             // Another one was planned before it.
             return Ok(());
@@ -415,7 +420,7 @@ impl World {
                     if commit && self.cut_at_commit {
                         self.cut_at_commit = false;
                         let within = self.prng.below(nanos);
-                        self.after(within, Event::Cut { life, in_commit: true });
+                        self.after(within, Event::Cut { life });
                     }
                     self.after(nanos, Event::Disk { life, shard, owner, token, number, commit });
                 }
@@ -439,7 +444,7 @@ impl World {
         exits
     }
 
-    fn exited(&mut self, shard: u16, exit: Exit) -> Result<(), String> {
+    fn exited(&mut self, shard: u16, exit: Exit) -> Result<(), Violation> {
         match exit {
             Exit::Stopped if self.stopping => {
                 self.exits += 1;
@@ -466,7 +471,11 @@ impl World {
                 self.gone();
                 Ok(())
             }
-            other => Err(format!("shard {shard} ended: {other:?}")),
+            other => {
+                let property = if self.is_serving() { "serving" } else { "recovery" };
+                let message = format!("shard {shard} ended: {other:?}");
+                Err(Violation { property, message })
+            }
         }
     }
 
@@ -498,7 +507,10 @@ impl World {
             return;
         }
         self.report.cuts += 1;
-        self.report.cuts_in_recovery += u64::from(!self.is_serving());
+        self.report.cuts_in_commit += u64::from(self.commits_on_way > 0);
+        if let Some(fault) = self.coming.take() {
+            self.report.happened(fault, self.phase());
+        }
         self.disk.cut();
         self.gone();
         self.plan_next_fault();
@@ -511,45 +523,64 @@ impl World {
         }
     }
 
+    fn phase(&self) -> Phase {
+        match (self.stopping, self.is_serving()) {
+            (true, _) => Phase::Stopping,
+            (false, true) => Phase::Serving,
+            (false, false) => Phase::Starting,
+        }
+    }
+
+    /// Stops the broker as it should be, if it serves.
+    fn stop(&mut self) {
+        if self.is_serving() {
+            self.stopping = true;
+            for shard in 0..self.shards {
+                self.give(shard, Input::Stop);
+            }
+        }
+    }
+
     fn next_fault(&mut self) {
         let Some(Planned { fault, .. }) = self.planned.pop_front() else { return };
-        self.note(fault_number(fault));
-        if self.broker.is_none() || self.stopping {
+        self.note(fault.kind() as u64);
+        let begins = matches!(fault, Fault::Stop | Fault::CutInStop(_) | Fault::CutInRecovery(_));
+        if self.broker.is_none() || (self.stopping && begins) {
             return self.plan_next_fault();
+        }
+        if fault.is_cut() {
+            self.coming = Some(fault);
+        } else {
+            self.report.happened(fault, self.phase());
         }
         match fault {
             // These plan the next one when they have happened.
             Fault::CutInCommit => {
                 self.cut_at_commit = true;
                 let (life, most) = (self.life, 200_000_000);
-                self.after(most, Event::Cut { life, in_commit: true });
+                self.after(most, Event::Cut { life });
             }
             Fault::CutAnytime => {
-                self.report.cuts_in_commit += u64::from(self.commits_on_way > 0);
                 self.cut();
             }
             Fault::CutInRecovery(steps) => {
                 self.recovery_steps = Some(steps);
-                self.report.kills += 1;
                 self.disk.abandon();
                 self.gone();
                 // Should the start take fewer steps, the cut comes while the broker serves.
             }
             Fault::Kill => {
-                self.report.kills += 1;
                 self.disk.abandon();
                 self.gone();
                 self.plan_next_fault();
             }
             Fault::Stop => {
-                self.report.stops += 1;
-                if self.is_serving() {
-                    self.stopping = true;
-                    for shard in 0..self.shards {
-                        self.give(shard, Input::Stop);
-                    }
-                }
+                self.stop();
                 self.plan_next_fault();
+            }
+            Fault::CutInStop(steps) => {
+                self.recovery_steps = Some(steps);
+                self.stop();
             }
             Fault::Disconnect => {
                 for connection in self.links.keys().copied().collect::<Vec<_>>() {
@@ -570,7 +601,6 @@ impl World {
                 self.plan_next_fault();
             }
             Fault::FullDisk => {
-                self.report.fulls += 1;
                 let used = self.disk.used();
                 self.disk.set_capacity(used + self.prng.below(200_000));
                 self.after(300_000_000, Event::EndFull);
@@ -728,19 +758,5 @@ impl ViewParts<'_> {
             model: self.model,
             winding_down: self.winding_down,
         }
-    }
-}
-
-fn fault_number(fault: Fault) -> u64 {
-    match fault {
-        Fault::CutInCommit => 1,
-        Fault::CutAnytime => 2,
-        Fault::CutInRecovery(steps) => 3 + (u64::from(steps) << 8),
-        Fault::Kill => 4,
-        Fault::Stop => 5,
-        Fault::Disconnect => 6,
-        Fault::SlowDisk => 7,
-        Fault::FailingDisk => 8,
-        Fault::FullDisk => 9,
     }
 }

@@ -242,7 +242,7 @@ impl Store {
         reply: Option<Reply>,
         now: Now,
     ) -> Outcome {
-        if self.partitions[slot as usize].must_carry() {
+        if self.partitions[slot as usize].must_carry() && !planted(Bug::ForgetCarriedBlock) {
             self.carry(slot, true);
         }
         let partition = &mut self.partitions[slot as usize];
@@ -312,7 +312,7 @@ impl Store {
         let appended = Appended { base_offset, log_append_time, log_start_offset };
         let (end, durable) = (partition.end(), partition.durable_end());
         let memory = partition.settings.durability == Durability::Memory;
-        if memory || base_offset < durable.offset {
+        if memory || base_offset < durable.offset || planted(Bug::AnswerDuplicateEarly) {
             return Outcome::Answered(Ok(appended));
         }
         let answer = reply.map(|reply| (reply, appended));
@@ -346,7 +346,8 @@ impl Store {
     /// Whether there is memory for `bytes` more, in smaller chunks if need be.
     fn make_memory(&mut self, slot: u32, bytes: usize) -> bool {
         let memory = self.partitions[slot as usize].log.memory_needed(bytes);
-        if self.chunks.has_room(memory) || self.evict(memory) {
+        let forced = planted(Bug::IgnoreMemory);
+        if forced || self.chunks.has_room(memory) || self.evict(memory) {
             return true;
         }
         let log = &mut self.partitions[slot as usize].log;
@@ -429,7 +430,7 @@ impl Store {
                 self.events.push(StoreEvent::Appended(reply, Ok(appended)));
             }
             let Some(partition) = self.partitions.get_mut(slot as usize) else { continue };
-            if releases {
+            if releases && !planted(Bug::ForgetRelease) {
                 let mut queue = DiskQueue::new(Owner::Log(slot).encode(), &mut self.requests);
                 partition.log.release(&mut queue);
             }

@@ -145,7 +145,8 @@ impl Store {
 
     pub(super) fn tick_checkpoint(&mut self, now: Now) {
         let due = self.checkpointer.deadline(&self.config);
-        if self.recovered && due.is_some_and(|due| due <= now.instant) {
+        let recovered = self.recovered || planted(Bug::CheckpointBeforeRecovery);
+        if recovered && due.is_some_and(|due| due <= now.instant) {
             self.rest_idle();
             self.checkpointer.last_begin = now.instant;
             if self.checkpointer.refused || !self.checkpointer.changed.is_empty() {
@@ -164,7 +165,8 @@ impl Store {
                 || !self.checkpointer.drained;
             let closing = self.stopping && self.checkpointer.stop != StopPhase::Closed;
             let needed = closing || (wanted && !self.checkpointer.refused);
-            if !needed || !self.recovered {
+            let recovered = self.recovered || planted(Bug::CheckpointBeforeRecovery);
+            if !needed || !recovered {
                 return;
             }
             self.begin_checkpoint(now);
@@ -178,7 +180,8 @@ impl Store {
     }
 
     fn begin_checkpoint(&mut self, now: Now) {
-        assert!(self.recovered, "a checkpoint speaks for every partition");
+        let recovered = self.recovered || planted(Bug::CheckpointBeforeRecovery);
+        assert!(recovered, "a checkpoint speaks for every partition");
         if self.stopping && self.checkpointer.stop == StopPhase::Running && self.wal.is_idle() {
             self.close_partitions();
         }
@@ -280,10 +283,14 @@ impl Store {
         }
         let checkpointer = &mut self.checkpointer;
         checkpointer.number += 1;
+        if planted(Bug::RecycleBeforeSlot) {
+            self.wal.recycle(generation);
+        }
         let mut writer = SlotWriter::default();
         checkpointer.records.iter().flatten().for_each(|record| writer.push(record));
         let bytes = writer.finish(self.wal.id(), checkpointer.number, generation);
-        let name = SLOT_NAMES[(checkpointer.number % SLOT_NAMES.len() as u64) as usize];
+        let slots = if planted(Bug::OverwriteSlot) { 1 } else { SLOT_NAMES.len() as u64 };
+        let name = SLOT_NAMES[(checkpointer.number % slots) as usize];
         let path = self.wal.directory().join(name);
         checkpointer.phase = Phase::Writing { generation, drains };
         let mut queue = DiskQueue::new(Owner::Checkpoint.encode(), &mut self.requests);

@@ -24,6 +24,7 @@ use self::space::Space;
 use crate::io::{DiskError, DiskQueue, DiskRequest, DiskResult, FileName};
 use crate::log::Chunks;
 use crate::partition::{Partition, Waiter};
+use crate::planted::{Bug, planted};
 use crate::types::{Instant, Map, Now, ShardId, TopicPartition, Uuid};
 use crate::wal::{Wal, WalLimits};
 
@@ -248,7 +249,8 @@ impl Store {
         let mut queue = DiskQueue::new(Owner::Space.encode(), &mut self.requests);
         self.space.tick(&self.config, now.instant, &mut queue);
         self.tick_checkpoint(now);
-        if self.room_wanted && (self.commits.has_queued() || self.has_room_again()) {
+        let told = !planted(Bug::ForgetRoom);
+        if told && self.room_wanted && (self.commits.has_queued() || self.has_room_again()) {
             self.room_wanted = false;
             self.append_queued(now);
             if !self.room_wanted {

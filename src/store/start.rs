@@ -7,6 +7,7 @@ use super::{Owner, PartitionRecord, Store};
 use crate::io::{DiskQueue, DiskResult, FileName};
 use crate::log::{Log, LogRecovery, RecoveryError, ReplayedBytes};
 use crate::partition::{Partition, PartitionSettings, Producers};
+use crate::planted::{Bug, planted};
 use crate::record::BatchHeader;
 use crate::types::{LeaderEpoch, Lsn, Map, Offset, PartitionSequence, TopicPartition, Uuid};
 use crate::wal::{EntryKind, EntryMeta, Replayed, ReplayedEntry, Urgency};
@@ -48,7 +49,8 @@ impl Sources {
         }
         let mut sources = Self::default();
         for (wal_id, log) in replayed {
-            let fence = fences.get(&wal_id).copied().unwrap_or(Lsn::new(u64::MAX));
+            let set = fences.get(&wal_id).filter(|_| !planted(Bug::IgnoreFences)).copied();
+            let fence = set.unwrap_or(Lsn::new(u64::MAX));
             let kept = log.entries.into_iter().filter(|entry| entry.lsn <= fence);
             let mut last = Lsn::new(0);
             for entry in kept {
@@ -67,8 +69,19 @@ impl Sources {
         match entry.meta.kind {
             EntryKind::Metadata => self.metadata.push(entry),
             EntryKind::Fence => {}
-            _ => self.partitions.entry(entry.meta.partition).or_default().entries.push(entry),
+            _ => {
+                let id = self.meant(entry.meta.partition);
+                self.partitions.entry(id).or_default().entries.push(entry);
+            }
         }
+    }
+
+    /// Which partition an entry is for: the one whose topic's id it has.
+    fn meant(&self, id: TopicPartition) -> TopicPartition {
+        let mut known = self.partitions.keys().copied();
+        let alike = |other: &TopicPartition| other.partition == id.partition;
+        let another = known.find(alike).filter(|_| planted(Bug::IgnoreTopicId));
+        another.unwrap_or(id)
     }
 
     fn take_record(&mut self, record: &[u8]) {
@@ -239,7 +252,8 @@ fn partition_metadata(topic: Uuid) -> Vec<u8> {
 
 /// By the partition's sequence; a carried block stands behind the appends that it holds.
 fn sort(entries: &mut [ReplayedEntry]) {
-    entries.sort_by_key(|entry| (entry.meta.sequence, entry.meta.kind == EntryKind::Carry));
+    let last = if planted(Bug::SortCarriedFirst) { EntryKind::Append } else { EntryKind::Carry };
+    entries.sort_by_key(|entry| (entry.meta.sequence, entry.meta.kind == last));
 }
 
 fn replayed_bytes(entry: &ReplayedEntry) -> Option<ReplayedBytes> {
@@ -285,7 +299,9 @@ fn restore(mut log: Log, returning: Returning) -> Result<Partition, RecoveryErro
     log.set_end_offset(end_offset);
     let mut partition = Partition::new(id, log, leader_epoch, settings);
     partition.sequence = sequence;
-    partition.producers = producers;
+    if !planted(Bug::LoseProducers) {
+        partition.producers = producers;
+    }
     partition.epochs = epochs;
     Ok(partition)
 }

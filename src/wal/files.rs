@@ -8,6 +8,7 @@ use crate::io::{
     BLOCK_BYTES, Buffer, DiskDone, DiskError, DiskOp, DiskQueue, DiskResult, FileHandle, FileName,
     MemoryRange, OpenMode,
 };
+use crate::planted::{Bug, planted};
 use crate::types::Lsn;
 
 /// Each file is this much larger than the one before, up to the largest.
@@ -269,6 +270,10 @@ impl Files {
             (TokenKind::Zero, _) => preparing.written += self.zeros.len() as u64,
             (TokenKind::SyncZeros, _) => {
                 preparing.file = None;
+                if planted(Bug::ForgetWalDirectory) {
+                    let kind = TokenKind::SyncName;
+                    return self.prepared(kind, Ok(DiskDone::Done), queue);
+                }
                 let token = Token::new(TokenKind::SyncName, preparing.slot);
                 queue.push(token.get(), DiskOp::SyncDirectory { path: self.directory.clone() });
                 return Ok(false);

@@ -1,62 +1,55 @@
-//! Runs the simulator: many seeds, or one again.
+//! Runs the simulator: many seeds, one again, or with a planted bug.
 //!
-//!     cargo test --release --features simulation --test simulation -- --seed 7
-//!     cargo test --release --features simulation --test simulation -- --seeds 1000
+//!     tests/simulate --seeds 1000 [--from 5000]     many seeds; a failing one is shrunk
+//!     tests/simulate --seed 7 [--faults 3,9]        one, with these of its faults only
+//!     tests/simulate --planted NAME|all             until a property catches the bug
+//!     tests/simulate --ci                           what every change has to pass
+//!
+//! where `tests/simulate` stands for `cargo test --release --all-features --test simulation --`.
+
+mod corpus;
+mod planted;
+mod run;
+mod seeds;
+mod shrink;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
-use millstream::sim::{self, RunConfig, RunReport};
-
-const FAULTS: u32 = 20;
+use run::{Arguments, Case};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let value = |name: &str| {
-        let at = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(at + 1)?.parse::<u64>().ok()
+    run::quiet_panics();
+    let arguments = Arguments::of_process();
+    let passed = if arguments.has("--ci") {
+        seeds::ci()
+    } else if let Some(name) = arguments.text("--planted").filter(|_| !arguments.has("--seed")) {
+        planted::run(name, arguments.number("--seeds").unwrap_or(planted::SEEDS_MAX))
+    } else if let Some(seed) = arguments.number("--seed") {
+        one(seed, &arguments)
+    } else {
+        let from = arguments.number("--from").unwrap_or(1);
+        let count = arguments.number("--seeds").unwrap_or(200);
+        let (passed, total) = seeds::run(&(from..from + count).collect::<Vec<_>>());
+        seeds::print(&total);
+        passed
     };
-    if let Some(seed) = value("--seed") {
-        return match sim::run(sim::config_of(seed, FAULTS)) {
-            Ok(report) => {
-                println!("seed {seed}: {report:?}");
-                ExitCode::SUCCESS
-            }
-            Err(violation) => {
-                println!("seed {seed}: {violation}");
-                ExitCode::FAILURE
-            }
-        };
-    }
-    let (from, count) = (value("--from").unwrap_or(1), value("--seeds").unwrap_or(200));
-    let start = Instant::now();
-    let mut total = RunReport::default();
-    let mut failed = 0;
-    for seed in from..from + count {
-        let result = std::panic::catch_unwind(|| sim::run(sim::config_of(seed, FAULTS)));
-        let result = result.unwrap_or_else(|_| Err("a panic".to_owned()));
-        match result {
-            Ok(report) => {
-                total.batches += report.batches;
-                total.cuts += report.cuts;
-                total.cuts_in_commit += report.cuts_in_commit;
-                total.cuts_in_recovery += report.cuts_in_recovery;
-                total.kills += report.kills;
-                total.stops += report.stops;
-                total.fail_stops += report.fail_stops;
-                total.fulls += report.fulls;
-                total.events += report.events;
-            }
-            Err(violation) => {
-                failed += 1;
-                println!("seed {seed}: {violation}");
-                if failed >= 10 {
-                    break;
-                }
-            }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn one(seed: u64, arguments: &Arguments) -> bool {
+    let faults = arguments.text("--faults").map(|list| {
+        list.split(',').filter(|part| !part.is_empty()).map(|part| part.parse().expect("a number"))
+    });
+    let bug = arguments.text("--planted").map(|name| planted::named(name).expect("a known bug"));
+    let case = Case { seed, faults: faults.map(Iterator::collect), bug };
+    match case.run() {
+        Ok(report) => {
+            println!("seed {seed}: {report:?}\n{}{:016x}", seeds::TRACE, report.trace);
+            true
+        }
+        Err(violation) => {
+            println!("seed {seed}: {violation}");
+            false
         }
     }
-    println!("{total:?} in {:?}, {failed} failed", start.elapsed());
-    let _ = RunConfig::clone;
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

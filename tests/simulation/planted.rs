@@ -1,0 +1,71 @@
+//! Planted bugs: each is caught by a property that is about it, and the same seed passes without.
+
+use std::time::Instant;
+
+use millstream::planted::Bug;
+
+use crate::run::{ASSERTION, Case, parallel};
+
+/// Seeds in which a bug must have been caught.
+pub(crate) const SEEDS_MAX: u64 = 1000;
+
+/// The properties that may catch a bug: any other would be an accident.
+fn catchers(bug: Bug) -> &'static [&'static str] {
+    match bug {
+        _ => &[
+            ASSERTION,
+            "acknowledged",
+            "shown",
+            "duplicates",
+            "order",
+            "recovery",
+            "memory",
+            "contents",
+            "finish",
+            "answers",
+            "serving",
+        ],
+    }
+}
+
+/// A bug by its name.
+pub(crate) fn named(name: &str) -> Option<Bug> {
+    Bug::ALL.iter().copied().find(|bug| format!("{bug:?}") == name)
+}
+
+/// Looks for the first seed that catches each bug.
+pub(crate) fn run(name: &str, seeds: u64) -> bool {
+    let bugs = match (name, named(name)) {
+        ("all", _) => Bug::ALL.to_vec(),
+        (_, Some(bug)) => vec![bug],
+        _ => {
+            println!("no bug is called {name}; there are {:?}", Bug::ALL);
+            return false;
+        }
+    };
+    let start = Instant::now();
+    let caught = parallel(&bugs, |bug| {
+        let (caught, line) = hunt(*bug, seeds);
+        println!("{line}");
+        caught
+    });
+    let count = caught.iter().filter(|caught| **caught).count();
+    println!("{count} of {} planted bugs caught in {:?}", bugs.len(), start.elapsed());
+    count == bugs.len()
+}
+
+fn hunt(bug: Bug, seeds: u64) -> (bool, String) {
+    for seed in 1..=seeds {
+        let case = Case { seed, faults: None, bug: Some(bug) };
+        let Err(violation) = case.run() else { continue };
+        let line = format!("{:<26} seed {seed:<4} {violation}", format!("{bug:?}"));
+        if !catchers(bug).contains(&violation.property) {
+            return (false, format!("{line}\n  which is not about it: {:?}", catchers(bug)));
+        }
+        if let Err(violation) = Case::of(seed).run() {
+            return (false, format!("{line}\n  and without it: {violation}"));
+        }
+        return (true, line);
+    }
+    (false, format!("{bug:?} was not caught by {seeds} seeds"))
+}
