@@ -22,8 +22,8 @@ bugs! {
     AcknowledgeBeforeCommit,
     /// Recycles a WAL file before the segments it covers are synced.
     RecycleBeforeSync,
-    /// Recycles WAL files when a checkpoint's slot is asked for, not when it is durable.
-    RecycleBeforeSlot,
+    /// Recycles one WAL file too many.
+    RecycleOffByOne,
     /// Writes every checkpoint into the same slot, so that a torn one leaves none.
     OverwriteSlot,
     /// Believes the bytes that a segment file has above the checkpoint.
@@ -48,12 +48,8 @@ bugs! {
     LoseProducers,
     /// Answers a duplicate before the original's commit.
     AnswerDuplicateEarly,
-    /// Appends a batch although one in front of it is missing.
-    AcceptSequenceGap,
     /// Applies WAL entries by the partition's number, whatever their topic's id.
     IgnoreTopicId,
-    /// Believes what turns up behind the end at which an earlier life was believed.
-    IgnoreFences,
     /// Does not look at the CRC of the records in a commit.
     SkipCrc,
     /// Sorts carried blocks before the appends that they hold.

@@ -310,9 +310,7 @@ impl Log {
     /// Whether a power cut would leave the file under its name.
     fn is_named(&self, writer: &SegmentWriter) -> bool {
         let names = &self.names;
-        let durable = |count| count <= names.durable || planted(Bug::ForgetPartitionDirectory);
-        let own_durable = names.own_durable || planted(Bug::ForgetPartitionDirectory);
-        own_durable && writer.named_at().is_some_and(durable)
+        names.own_durable && writer.named_at().is_some_and(|count| count <= names.durable)
     }
 
     /// Asks for everything appended so far to become durable in the segments, whole blocks only.
@@ -445,6 +443,10 @@ impl Log {
         let opened = self.active.as_ref().is_some_and(|active| active.writer.named_at().is_some());
         if sealed || (self.sync_wanted && opened) {
             names.syncing = Some(names.created);
+            if planted(Bug::ForgetPartitionDirectory) {
+                self.names.own_durable = true;
+                return self.names_durable();
+            }
             let path = self.directory.clone();
             queue.push(token(Step::SyncNames), DiskOp::SyncDirectory { path });
         }

@@ -3,7 +3,6 @@
 
 use smallvec::SmallVec;
 
-use crate::planted::{Bug, planted};
 use crate::record::{BatchHeader, crc32c};
 use crate::types::{Map, Offset, ProducerEpoch, ProducerId, Timestamp};
 
@@ -116,8 +115,7 @@ impl Producers {
             return SequenceCheck::Duplicate(*duplicate);
         }
         let newest = entry.batches.last().map(|batch| batch.last_sequence);
-        let skips = |newest: i32| planted(Bug::AcceptSequenceGap) && first > newest;
-        let follows = newest.is_none_or(|newest| follows(newest, first) || skips(newest));
+        let follows = newest.is_none_or(|newest| follows(newest, first));
         if follows { SequenceCheck::Append } else { SequenceCheck::OutOfOrder }
     }
 

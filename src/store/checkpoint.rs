@@ -143,10 +143,14 @@ impl Store {
         self.checkpointer.metadata_generation = generation;
     }
 
+    /// Every partition is back: a checkpoint would leave none out.
+    fn speaks_for_all(&self) -> bool {
+        self.recovered || (planted(Bug::CheckpointBeforeRecovery) && self.is_open())
+    }
+
     pub(super) fn tick_checkpoint(&mut self, now: Now) {
         let due = self.checkpointer.deadline(&self.config);
-        let recovered = self.recovered || planted(Bug::CheckpointBeforeRecovery);
-        if recovered && due.is_some_and(|due| due <= now.instant) {
+        if self.speaks_for_all() && due.is_some_and(|due| due <= now.instant) {
             self.rest_idle();
             self.checkpointer.last_begin = now.instant;
             if self.checkpointer.refused || !self.checkpointer.changed.is_empty() {
@@ -165,8 +169,7 @@ impl Store {
                 || !self.checkpointer.drained;
             let closing = self.stopping && self.checkpointer.stop != StopPhase::Closed;
             let needed = closing || (wanted && !self.checkpointer.refused);
-            let recovered = self.recovered || planted(Bug::CheckpointBeforeRecovery);
-            if !needed || !recovered {
+            if !needed || !self.speaks_for_all() {
                 return;
             }
             self.begin_checkpoint(now);
@@ -180,8 +183,7 @@ impl Store {
     }
 
     fn begin_checkpoint(&mut self, now: Now) {
-        let recovered = self.recovered || planted(Bug::CheckpointBeforeRecovery);
-        assert!(recovered, "a checkpoint speaks for every partition");
+        assert!(self.speaks_for_all(), "a checkpoint speaks for every partition");
         if self.stopping && self.checkpointer.stop == StopPhase::Running && self.wal.is_idle() {
             self.close_partitions();
         }
@@ -283,9 +285,6 @@ impl Store {
         }
         let checkpointer = &mut self.checkpointer;
         checkpointer.number += 1;
-        if planted(Bug::RecycleBeforeSlot) {
-            self.wal.recycle(generation);
-        }
         let mut writer = SlotWriter::default();
         checkpointer.records.iter().flatten().for_each(|record| writer.push(record));
         let bytes = writer.finish(self.wal.id(), checkpointer.number, generation);

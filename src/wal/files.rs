@@ -202,7 +202,8 @@ impl Files {
     pub(super) fn recycle(&mut self, generation: u64) {
         while self.live.len() > 1 {
             let oldest = self.live.front().expect("more than one");
-            if oldest.generation >= generation || oldest.reserved > 0 {
+            let kept = generation + u64::from(planted(Bug::RecycleOffByOne));
+            if oldest.generation >= kept || oldest.reserved > 0 {
                 break;
             }
             self.free.push_back(oldest.slot);

@@ -12,19 +12,34 @@ pub(crate) const SEEDS_MAX: u64 = 1000;
 /// The properties that may catch a bug: any other would be an accident.
 fn catchers(bug: Bug) -> &'static [&'static str] {
     match bug {
-        _ => &[
-            ASSERTION,
-            "acknowledged",
-            "shown",
-            "duplicates",
-            "order",
-            "recovery",
-            "memory",
-            "contents",
-            "finish",
-            "answers",
-            "serving",
-        ],
+        // What was promised is not there: seen by clients, at a restart, or in the end.
+        Bug::AcknowledgeBeforeCommit
+        | Bug::AnswerDuplicateEarly
+        | Bug::ReuseSlot
+        | Bug::ForgetWalDirectory
+        | Bug::DropWalBeforeDrain
+        | Bug::CheckpointBeforeRecovery => &["acknowledged", "shown", "answers", "recovery"],
+        Bug::ShowLogEnd => &["shown", "acknowledged"],
+        Bug::LoseProducers => &["duplicates"],
+        // The bytes that a start needs are gone.
+        Bug::RecycleBeforeSync
+        | Bug::RecycleOffByOne
+        | Bug::OverwriteSlot
+        | Bug::CountUnsynced
+        | Bug::ForgetCarriedBlock
+        | Bug::ForgetPartitionDirectory
+        | Bug::ForgetSnapshotDirectory
+        | Bug::IgnoreTopicId
+        | Bug::SortCarriedFirst
+        | Bug::DecideBeforeCommit => &["recovery", "acknowledged"],
+        // Bytes that are not the ones written.
+        Bug::BelieveSegment | Bug::SkipCrc | Bug::LookUpOffByOne => {
+            &["answers", "contents", "shown"]
+        }
+        Bug::TrustIndex | Bug::ReleaseUnwrittenChunk => &[ASSERTION, "answers", "contents"],
+        Bug::IgnoreMemory => &["memory"],
+        Bug::ForgetRelease | Bug::ForgetRoom => &["finish"],
+        _ => &[],
     }
 }
 

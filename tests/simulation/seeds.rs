@@ -9,7 +9,7 @@ use crate::run::{Case, parallel};
 use crate::{corpus, shrink};
 
 /// Seeds of a CI run: enough for the cuts below.
-const CI_SEEDS: u64 = 800;
+const CI_SEEDS: u64 = 640;
 const CI_CUTS_MIN: u64 = 10_000;
 const CI_IN_COMMIT_PERCENT_MIN: u64 = 80;
 /// Seeds whose traces are compared between two runs, and with another process.

@@ -12,6 +12,7 @@ use crate::shard::{Exit, Input, Message};
 use crate::sim::broker::{SimBroker, Wish, shard_configs};
 use crate::sim::disk::SimDisk;
 use crate::sim::model::{Identity, Key};
+use crate::sim::report::Violation;
 use crate::store::{Owner, ReadDone, ReadOutcome, Reply, Store};
 use crate::types::{Instant, Now, Offset, ShardId, Timestamp};
 
@@ -22,7 +23,7 @@ pub(in crate::sim) fn read(
     disk: &mut SimDisk,
     settings: Arc<BrokerSettings>,
     prng: &mut Prng,
-) -> Result<Contents, String> {
+) -> Result<Contents, Violation> {
     disk.abandon();
     let mut broker = SimBroker::new(shard_configs(1, prng, &settings));
     let now = Now { instant: Instant::new(1 << 60), timestamp: Timestamp::new(1 << 41) };
@@ -32,7 +33,7 @@ pub(in crate::sim) fn read(
     for _ in 0..200_000 {
         broker.end_turn(now, 0, disk, &mut wishes);
         if wishes.is_empty() && serving {
-            return contents(&mut broker, disk, now);
+            return contents(&mut broker, disk, now).map_err(Violation::of("contents"));
         }
         for wish in std::mem::take(&mut wishes) {
             match wish {
@@ -46,12 +47,15 @@ pub(in crate::sim) fn read(
                     let input = Input::Message { from: ShardId::FIRST, message };
                     broker.handle(now, 0, input, disk, &mut wishes);
                 }
-                Wish::Exit { exit: Exit::Failed(reason), .. } => return Err(reason),
+                Wish::Exit { exit: Exit::Failed(reason), .. } => {
+                    return Err(Violation::of("recovery")(reason));
+                }
                 _ => {}
             }
         }
     }
-    Err("the broker that reads everything does not start".to_owned())
+    let what = "the broker that reads everything does not start";
+    Err(Violation::of("finish")(what.to_owned()))
 }
 
 fn contents(broker: &mut SimBroker, disk: &mut SimDisk, now: Now) -> Result<Contents, String> {

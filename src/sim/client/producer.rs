@@ -172,6 +172,8 @@ impl Producer {
     ) -> Result<(), String> {
         if error == 0 {
             view.model.acknowledge(batch.key, base_offset, &batch.identities);
+            self.again
+                .retain(|copy| (copy.key, &copy.identities) != (batch.key, &batch.identities));
             return Ok(());
         }
         let code = ErrorCode::from_code(error);
@@ -245,6 +247,11 @@ impl Producer {
                 None => self.new_batch(view),
             };
             let Some(batch) = batch else { return };
+            // As after a retry that overtakes an answer: the copy arrives while the original's commit
+            // is on its way, or after it.
+            if self.idempotent && view.prng.percent(2) && self.asked.len() + 1 < IN_FLIGHT_MAX {
+                self.send(wants, batch.clone());
+            }
             self.send(wants, batch);
         }
     }
