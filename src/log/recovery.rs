@@ -28,6 +28,7 @@ const TOKEN_TIMES: u32 = 2;
 const TOKEN_OPEN: u32 = 3;
 const TOKEN_BLOCK: u32 = 4;
 const TOKEN_REMOVE: u32 = 5;
+const TOKEN_SHORTEN: u32 = 6;
 
 /// What the last checkpoint says of a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +101,8 @@ pub struct LogRecovery {
     offsets: Option<OffsetIndex>,
     times: Option<TimeIndex>,
     opened: bool,
+    /// How long the index files are.
+    index_bytes: (usize, usize),
     settings: LogSettings,
 }
 
@@ -121,6 +124,7 @@ impl LogRecovery {
             offsets: None,
             times: None,
             opened: false,
+            index_bytes: (0, 0),
             settings,
         }
     }
@@ -154,6 +158,8 @@ impl LogRecovery {
             (TOKEN_LIST, Ok(DiskDone::Listed(entries))) => self.listed(&entries, queue)?,
             (TOKEN_LIST, Err(DiskError::NotFound)) => self.without_directory()?,
             (TOKEN_REMOVE, Ok(_) | Err(DiskError::NotFound)) => self.removing -= 1,
+            // A file that has become shorter than it was to be is as good.
+            (TOKEN_SHORTEN, Ok(_) | Err(DiskError::Full)) => self.removing -= 1,
             (TOKEN_OFFSETS | TOKEN_TIMES, Err(DiskError::NotFound)) => {
                 self.take_index(token, &[]);
             }
@@ -259,8 +265,31 @@ impl LogRecovery {
             let trusted = planted(Bug::TrustIndex).then(|| Position::new(u64::MAX));
             let limit = trusted.unwrap_or(position);
             self.offsets = Some(OffsetIndex::parse(bytes, base, limit, end));
+            self.index_bytes.0 = bytes.len();
         } else {
             self.times = Some(TimeIndex::parse(bytes, base, end));
+            self.index_bytes.1 = bytes.len();
+        }
+    }
+
+    /// Takes out of the index files what is not believed: it speaks of batches that a power cut
+    /// took. Once others stand in their place, the next restart could no longer tell.
+    fn shorten_indexes(&mut self, queue: &mut DiskQueue<'_>) {
+        let base = self.synced().segment_base_offset;
+        let (Some(offsets), Some(times)) = (&self.offsets, &mut self.times) else { return };
+        // Both indexes grow together.
+        times.keep_to(offsets.entries().last().map(|entry| entry.0));
+        let believed = [
+            (FileKind::OffsetIndex, offsets.encode(0..offsets.entries().len()), self.index_bytes.0),
+            (FileKind::TimeIndex, times.encode(0..times.len()), self.index_bytes.1),
+        ];
+        self.index_bytes = (0, 0);
+        for (kind, bytes, file_bytes) in believed {
+            if bytes.len() < file_bytes {
+                let path = self.log.directory.join(&file_name(base, kind));
+                queue.push(TOKEN_SHORTEN, DiskOp::WriteFile { path, bytes });
+                self.removing += 1;
+            }
         }
     }
 
@@ -269,6 +298,7 @@ impl LogRecovery {
         chunks: &mut Chunks,
         queue: &mut DiskQueue<'_>,
     ) -> Result<Option<Log>, RecoveryError> {
+        self.shorten_indexes(queue);
         if self.offsets.is_none() || self.times.is_none() || self.removing > 0 || self.opened {
             return Ok(None);
         }

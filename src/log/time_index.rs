@@ -69,6 +69,12 @@ impl TimeIndex {
         self.entries.partition_point(|entry| entry.1 <= relative)
     }
 
+    /// Forgets the entries of offsets behind `relative`, or all.
+    pub fn keep_to(&mut self, relative: Option<u32>) {
+        let kept = relative.map_or(0, |relative| self.count_to(relative));
+        self.entries.truncate(kept);
+    }
+
     /// A part of the file's content.
     pub fn encode(&self, entries: Range<usize>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(entries.len() * ENTRY_BYTES);

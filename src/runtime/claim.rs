@@ -21,6 +21,9 @@ const PID_DIGITS_MAX: u64 = 10;
 const BACKLOG_MIN: u32 = 1024;
 /// What every file for Kafka says. The system's own buffers grow with what a connection carries.
 const SOCKET_BUFFER_DEFAULT: u32 = 102_400;
+/// How long an address may stay taken.
+const ADDRESS_PATIENCE: core::time::Duration = core::time::Duration::from_secs(5);
+const ADDRESS_PAUSE: core::time::Duration = core::time::Duration::from_millis(20);
 
 /// A data directory that nobody else uses, and sockets for each core on one address.
 #[derive(Debug)]
@@ -88,9 +91,7 @@ fn listen(
 ) -> io::Result<(Vec<OwnedFd>, u16)> {
     // Sockets that share an address share it with another broker of the same user too. Only one
     // that does not share finds out that the address is taken.
-    let alone = bind(address, false)?;
-    alone.listen(1)?;
-    drop(alone);
+    try_alone(address)?;
     let mut address = address;
     let mut listeners = Vec::new();
     for _ in 0..cores {
@@ -113,6 +114,23 @@ fn listen(
     }
     let listeners = listeners.into_iter().map(OwnedFd::from).collect();
     Ok((listeners, address.port()))
+}
+
+/// Listens alone for a moment. A killed broker's address stays taken until the kernel has taken its
+/// rings apart, so one that is taken is tried again for some seconds.
+fn try_alone(address: SocketAddr) -> io::Result<()> {
+    let start = std::time::Instant::now();
+    loop {
+        match bind(address, false).and_then(|alone| alone.listen(1)) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && start.elapsed() < ADDRESS_PATIENCE =>
+            {
+                std::thread::sleep(ADDRESS_PAUSE);
+            }
+            result => return result,
+        }
+    }
 }
 
 fn is_chosen(bytes: &u32) -> bool {

@@ -40,11 +40,14 @@ pub(super) enum Asked {
     SyncSnapshot,
     WriteMarker,
     SyncMarker,
+    /// An old write-ahead log gets a name that says that it goes.
+    RenameWal,
+    SyncWals,
     /// Nobody waits for it.
     Tidy,
 }
 
-const ASKED: [Asked; 17] = [
+const ASKED: [Asked; 19] = [
     Asked::ListRoot,
     Asked::ReadMeta,
     Asked::WriteMeta,
@@ -61,6 +64,8 @@ const ASKED: [Asked; 17] = [
     Asked::SyncSnapshot,
     Asked::WriteMarker,
     Asked::SyncMarker,
+    Asked::RenameWal,
+    Asked::SyncWals,
     Asked::Tidy,
 ];
 
@@ -73,6 +78,9 @@ pub(super) struct Boot {
     /// The last life ended as it should.
     pub(super) clean: bool,
     pub(super) wals: Vec<(u64, FileName)>,
+    /// Write-ahead logs that are on their way out.
+    doomed: Vec<FileName>,
+    renames_missing: u32,
     /// Newest last.
     pub(super) snapshots: Vec<String>,
     pub(super) image: Option<Image>,
@@ -165,6 +173,8 @@ impl Shard {
                 self.ask_outside(Asked::SyncSnapshot, DiskOp::SyncDirectory { path });
             }
             (Asked::SyncSnapshot, _) => self.snapshot_durable(now),
+            (Asked::RenameWal, _) => self.wal_renamed(),
+            (Asked::SyncWals, _) => self.remove_wals(),
             (Asked::WriteMarker, _) => {
                 let path = self.root();
                 self.ask_outside(Asked::SyncMarker, DiskOp::SyncDirectory { path });
@@ -267,6 +277,10 @@ impl Shard {
 
     fn wal_listed(&mut self, entries: &[DirectoryEntry]) {
         let parent = self.root().join(WAL);
+        for entry in entries.iter().filter(|entry| entry.name.ends_with(DELETED_SUFFIX)) {
+            let path = parent.join(&entry.name);
+            self.ask_outside(Asked::Tidy, DiskOp::RemoveDirectory { path });
+        }
         let wals = entries.iter().filter_map(|entry| {
             let wal_id = u64::from_str_radix(&entry.name, 16).ok()?;
             (entry.kind == EntryKind::Directory && entry.name.len() == 16)
@@ -329,6 +343,33 @@ impl Shard {
         }
     }
 
+    /// Gives a write-ahead log that nothing needs a name under which no start looks for one: while
+    /// its files go one by one, it could not be read.
+    pub(super) fn doom_wal(&mut self, wal_id: u64) {
+        let from = self.wal_directory(wal_id);
+        let to = self
+            .root()
+            .join(WAL)
+            .join(&format!("{}{DELETED_SUFFIX}", crate::wal::directory_name(wal_id)));
+        self.boot().doomed.push(to.clone());
+        self.boot().renames_missing += 1;
+        self.ask_outside(Asked::RenameWal, DiskOp::Rename { from, to });
+    }
+
+    fn wal_renamed(&mut self) {
+        self.boot().renames_missing -= 1;
+        if self.boot().renames_missing == 0 {
+            let path = self.root().join(WAL);
+            self.ask_outside(Asked::SyncWals, DiskOp::SyncDirectory { path });
+        }
+    }
+
+    fn remove_wals(&mut self) {
+        for path in std::mem::take(&mut self.boot().doomed) {
+            self.ask_outside(Asked::Tidy, DiskOp::RemoveDirectory { path });
+        }
+    }
+
     /// The paths of a snapshot while it is written, and afterwards.
     pub(super) fn snapshot_paths(&self, index: u64) -> (FileName, FileName) {
         let parent = self.root().join(METADATA);
@@ -340,7 +381,7 @@ impl Shard {
         self.root().join(METADATA)
     }
 
-    pub(super) fn wal_directory(&self, wal_id: u64) -> FileName {
+    fn wal_directory(&self, wal_id: u64) -> FileName {
         self.root().join(WAL).join(&crate::wal::directory_name(wal_id))
     }
 }

@@ -447,8 +447,7 @@ impl Shard {
             return;
         }
         for (wal_id, _) in std::mem::take(&mut director.boot.wals) {
-            let path = self.wal_directory(wal_id);
-            self.ask_outside(Asked::Tidy, DiskOp::RemoveDirectory { path });
+            self.doom_wal(wal_id);
         }
     }
 

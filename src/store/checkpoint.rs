@@ -233,6 +233,11 @@ impl Store {
             let record = record::encode(&mut self.checkpointer.builder, partition, directory);
             self.checkpointer.records[slot as usize] = Some(record);
             self.checkpointer.resting.push((slot, partition.sequence));
+            if !partition.log.is_clean() {
+                // A segment began while the one before it was synced: the next checkpoint brings
+                // this one to disk, even if nothing is appended any more.
+                self.checkpointer.changed.push(slot);
+            }
             taken.push(slot);
         }
         let done = waiting.is_empty() && under_way.is_empty();

@@ -14,11 +14,12 @@ fn catchers(bug: Bug) -> &'static [&'static str] {
     match bug {
         // What was promised is not there: seen by clients, at a restart, or in the end.
         Bug::AcknowledgeBeforeCommit
-        | Bug::AnswerDuplicateEarly
         | Bug::ReuseSlot
         | Bug::ForgetWalDirectory
         | Bug::DropWalBeforeDrain
         | Bug::CheckpointBeforeRecovery => &["acknowledged", "shown", "answers", "recovery"],
+        // Or the client tries for ever to append behind what was lost.
+        Bug::AnswerDuplicateEarly => &["acknowledged", "shown", "answers", "recovery", "finish"],
         Bug::ShowLogEnd => &["shown", "acknowledged"],
         Bug::LoseProducers => &["duplicates"],
         // The bytes that a start needs are gone.
