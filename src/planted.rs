@@ -56,8 +56,8 @@ bugs! {
     SortCarriedFirst,
     /// Lets a checkpoint begin before every partition is back.
     CheckpointBeforeRecovery,
-    /// Gives a removed partition's slot away while commits of it are on their way.
-    ReuseSlot,
+    /// Leaves a deleted topic's directories their names when the power went before it renamed them.
+    KeepStrays,
     /// Removes the write-ahead logs of earlier lives before all shards have drained them.
     DropWalBeforeDrain,
     /// Shows consumers what was appended instead of what is durable.

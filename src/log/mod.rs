@@ -44,7 +44,7 @@ pub use self::tail::Ranges;
 pub use self::time_index::TimeIndex;
 
 /// Kafka's file for the topic's id.
-const METADATA_FILE: &str = "partition.metadata";
+pub const METADATA_FILE: &str = "partition.metadata";
 /// A chunk that fills within this time makes the next one larger.
 const BUSY: core::time::Duration = core::time::Duration::from_secs(1);
 

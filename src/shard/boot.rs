@@ -1,6 +1,7 @@
 //! The first shard's look at the data directory: whose it is, how the last life ended, and what is
 //! left of it.
 
+use super::strays::Strays;
 use super::{Effect, Exit, Message, Shard};
 use crate::io::{
     DirectoryEntry, DiskDone, DiskError, DiskOp, DiskQueue, DiskResult, EntryKind, FileName,
@@ -43,11 +44,15 @@ pub(super) enum Asked {
     /// An old write-ahead log gets a name that says that it goes.
     RenameWal,
     SyncWals,
+    /// Whose a directory is that no topic of today has.
+    ReadOwner,
+    RenameStray,
+    SyncStrays,
     /// Nobody waits for it.
     Tidy,
 }
 
-const ASKED: [Asked; 19] = [
+const ASKED: [Asked; 22] = [
     Asked::ListRoot,
     Asked::ReadMeta,
     Asked::WriteMeta,
@@ -66,6 +71,9 @@ const ASKED: [Asked; 19] = [
     Asked::SyncMarker,
     Asked::RenameWal,
     Asked::SyncWals,
+    Asked::ReadOwner,
+    Asked::RenameStray,
+    Asked::SyncStrays,
     Asked::Tidy,
 ];
 
@@ -84,6 +92,13 @@ pub(super) struct Boot {
     /// Newest last.
     pub(super) snapshots: Vec<String>,
     pub(super) image: Option<Image>,
+    pub(super) strays: Strays,
+}
+
+/// The topic and the partition whose directory has this name.
+pub(super) fn partition_named(name: &str) -> Option<(&str, u32)> {
+    let (topic, partition) = name.rsplit_once('-')?;
+    Some((topic, partition.parse().ok()?))
 }
 
 impl Boot {
@@ -94,10 +109,7 @@ impl Boot {
     /// A partition's directory where no broker of ours can have made one: the write-ahead log is
     /// there before the first partition.
     fn partition_of_others(&self) -> Option<String> {
-        let is_partition = |name: &&str| {
-            let index = name.rsplit_once('-').map(|(_, index)| index);
-            index.is_some_and(|index| index.parse::<u32>().is_ok())
-        };
+        let is_partition = |name: &&str| partition_named(name).is_some();
         if self.has(WAL) { None } else { self.directories().find(is_partition).map(str::to_owned) }
     }
 
@@ -118,7 +130,7 @@ impl Shard {
         self.director.as_ref().expect("only the first shard boots").root.clone()
     }
 
-    fn boot(&mut self) -> &mut Boot {
+    pub(super) fn boot(&mut self) -> &mut Boot {
         &mut self.director.as_mut().expect("only the first shard boots").boot
     }
 
@@ -134,7 +146,7 @@ impl Shard {
         let done = match (asked, result) {
             (Asked::Tidy, _) => return,
             (_, Ok(done)) => done,
-            (Asked::ReadSnapshot, Err(_)) => DiskDone::Bytes(Vec::new()),
+            (Asked::ReadSnapshot | Asked::ReadOwner, Err(_)) => DiskDone::Bytes(Vec::new()),
             (Asked::WriteSnapshot, Err(DiskError::Full)) => return self.snapshot_refused(now),
             (_, Err(error)) => return self.boot_failed(asked, error),
         };
@@ -175,6 +187,9 @@ impl Shard {
             (Asked::SyncSnapshot, _) => self.snapshot_durable(now),
             (Asked::RenameWal, _) => self.wal_renamed(),
             (Asked::SyncWals, _) => self.remove_wals(),
+            (Asked::ReadOwner, DiskDone::Bytes(bytes)) => self.owner_read(&bytes),
+            (Asked::RenameStray, _) => self.stray_renamed(),
+            (Asked::SyncStrays, _) => self.strays_cleared(),
             (Asked::WriteMarker, _) => {
                 let path = self.root();
                 self.ask_outside(Asked::SyncMarker, DiskOp::SyncDirectory { path });

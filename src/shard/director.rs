@@ -270,7 +270,7 @@ impl Shard {
     }
 
     /// A shard has read its share of the write-ahead logs.
-    pub(super) fn replayed(&mut self, now: Now, logs: Vec<(u64, Replayed)>) {
+    pub(super) fn replayed(&mut self, logs: Vec<(u64, Replayed)>) {
         let director = self.director();
         director.replayed.extend(logs);
         director.replays_missing -= 1;
@@ -280,7 +280,7 @@ impl Shard {
         let mut sources = Sources::of(std::mem::take(&mut director.replayed));
         let metadata = std::mem::take(&mut sources.metadata);
         match self.restore_image(metadata) {
-            Ok(image) => self.send_recovery(now, &image, sources),
+            Ok(image) => self.clear_strays(image, sources),
             Err(reason) => self.fail(reason),
         }
     }
@@ -313,7 +313,7 @@ impl Shard {
         Ok(image)
     }
 
-    fn send_recovery(&mut self, _now: Now, image: &Arc<Image>, mut sources: Sources) {
+    pub(super) fn send_recovery(&mut self, image: &Arc<Image>, mut sources: Sources) {
         let lost = sources
             .partitions
             .keys()

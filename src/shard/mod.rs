@@ -12,6 +12,7 @@ mod input;
 mod message;
 mod requests;
 mod start;
+mod strays;
 
 use std::sync::Arc;
 

@@ -42,8 +42,12 @@ impl Fault {
         "full disk",
     ];
     /// Which of them cannot happen in which phase.
-    pub const NEVER: [(&str, &str); 3] =
-        [("stop", "starting"), ("stop", "stopping"), ("disconnect", "starting")];
+    pub const NEVER: [(&str, &str); 4] = [
+        ("stop", "starting"),
+        ("stop", "stopping"),
+        ("disconnect", "starting"),
+        ("cut in a recovery", "stopping"),
+    ];
 
     /// Its number among the kinds.
     pub fn kind(self) -> usize {
@@ -78,10 +82,12 @@ pub struct Planned {
 
 /// The faults of a seed.
 pub fn plan(prng: &mut Prng, count: u32) -> Vec<Planned> {
+    let mut stopping = false;
     (0..count)
         .map(|_| {
             // Some come so soon after the one before that the broker is still starting or stopping.
-            let most = if prng.percent(15) { 3_000_000 } else { 60_000_000 };
+            let soon = prng.percent(if stopping { 60 } else { 15 });
+            let most = if soon { 3_000_000 } else { 60_000_000 };
             let after = 200_000 + prng.below(most);
             let fault = match prng.below(100) {
                 0..70 => Fault::CutInCommit,
@@ -95,6 +101,7 @@ pub fn plan(prng: &mut Prng, count: u32) -> Vec<Planned> {
                 94..97 => Fault::FailingDisk,
                 _ => Fault::FullDisk,
             };
+            stopping = fault == Fault::Stop;
             Planned { after, fault }
         })
         .collect()

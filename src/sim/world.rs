@@ -482,6 +482,10 @@ impl World {
     fn gone(&mut self) {
         self.broker = None;
         self.life += 1;
+        if self.coming == Some(Fault::CutInCommit) {
+            // The life ended otherwise before the cut came: it is the next one's.
+            self.expect_cut();
+        }
         for connection in self.links.keys().copied().collect::<Vec<_>>() {
             self.after(10_000, Event::Closed { connection });
         }
@@ -513,6 +517,13 @@ impl World {
         self.disk.cut();
         self.gone();
         self.plan_next_fault();
+    }
+
+    /// Cuts the power at the next commit; should none come, soon.
+    fn expect_cut(&mut self) {
+        self.cut_at_commit = true;
+        let (life, most) = (self.life, 200_000_000);
+        self.after(most, Event::Cut { life });
     }
 
     fn plan_next_fault(&mut self) {
@@ -554,11 +565,7 @@ impl World {
         }
         match fault {
             // These plan the next one when they have happened.
-            Fault::CutInCommit => {
-                self.cut_at_commit = true;
-                let (life, most) = (self.life, 200_000_000);
-                self.after(most, Event::Cut { life });
-            }
+            Fault::CutInCommit => self.expect_cut(),
             Fault::CutAnytime => {
                 self.cut();
             }

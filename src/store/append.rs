@@ -58,6 +58,11 @@ pub struct Batch<'a> {
     pub log_append_time: Option<Timestamp>,
 }
 
+/// Bytes of an append in the write-ahead log, with a block that may have to be carried along.
+const fn with_carried(bytes: usize) -> usize {
+    bytes + 2 * BLOCK_BYTES
+}
+
 /// What became of an append.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -243,6 +248,7 @@ impl Store {
         now: Now,
     ) -> Outcome {
         if self.partitions[slot as usize].must_carry() && !planted(Bug::ForgetCarriedBlock) {
+            self.wal.keep_together(with_carried(batch.header.total_bytes()), Urgency::Ordinary);
             self.carry(slot, true);
         }
         let partition = &mut self.partitions[slot as usize];
@@ -331,8 +337,7 @@ impl Store {
             self.partitions[slot as usize].log.reserve(&mut queue);
             return false;
         }
-        // A block that must be carried goes with it.
-        if !self.wal.has_room(bytes + 2 * BLOCK_BYTES, Urgency::Ordinary) {
+        if !self.wal.has_room(with_carried(bytes), Urgency::Ordinary) {
             self.checkpointer.hurry();
             return false;
         }

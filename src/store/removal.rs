@@ -5,7 +5,6 @@ use slab::Slab;
 
 use super::{Owner, Store, StoreEvent};
 use crate::io::{DiskOp, DiskQueue, DiskResult, FileName};
-use crate::planted::{Bug, planted};
 use crate::types::{Lsn, Now, TopicPartition};
 
 /// What a deleted partition's directory is called until it is gone, behind the topic's id.
@@ -80,7 +79,7 @@ impl Store {
         }
         let closing = std::mem::take(&mut self.removals.closing);
         for (slot, lsn) in closing {
-            let committed = self.wal.durable_lsn() >= lsn || planted(Bug::ReuseSlot);
+            let committed = self.wal.durable_lsn() >= lsn;
             if self.outstanding(slot) > 0 || !committed {
                 self.removals.closing.push((slot, lsn));
                 continue;

@@ -218,10 +218,7 @@ impl Wal {
         urgency: Urgency,
     ) -> Logged {
         let needed = entry_bytes(head.len() + body.len());
-        let fits = self.stages.back().is_some_and(|s| s.buffer.len() + needed <= s.len_max);
-        if !fits {
-            self.open_stage(needed, urgency);
-        }
+        self.make_place(needed, urgency);
         let lsn = self.next_lsn;
         self.next_lsn = lsn.next();
         let wal_id = self.wal_id;
@@ -236,6 +233,22 @@ impl Wal {
         buffer.extend_zeros(end - buffer.len());
         stage.entries += 1;
         Logged { lsn, generation }
+    }
+
+    /// Keeps what [`Wal::has_room`] promised for `bytes` together in one commit, for entries that
+    /// are appended one by one: each might begin a commit of its own otherwise, and need more.
+    ///
+    /// # Panics
+    /// When there is no room.
+    pub fn keep_together(&mut self, bytes: usize, urgency: Urgency) {
+        self.make_place(entry_bytes(bytes), urgency);
+    }
+
+    fn make_place(&mut self, needed: usize, urgency: Urgency) {
+        let fits = self.stages.back().is_some_and(|s| s.buffer.len() + needed <= s.len_max);
+        if !fits {
+            self.open_stage(needed, urgency);
+        }
     }
 
     fn open_stage(&mut self, needed: usize, urgency: Urgency) {

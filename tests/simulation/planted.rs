@@ -14,7 +14,6 @@ fn catchers(bug: Bug) -> &'static [&'static str] {
     match bug {
         // What was promised is not there: seen by clients, at a restart, or in the end.
         Bug::AcknowledgeBeforeCommit
-        | Bug::ReuseSlot
         | Bug::ForgetWalDirectory
         | Bug::DropWalBeforeDrain
         | Bug::CheckpointBeforeRecovery => &["acknowledged", "shown", "answers", "recovery"],
@@ -26,7 +25,6 @@ fn catchers(bug: Bug) -> &'static [&'static str] {
         Bug::RecycleBeforeSync
         | Bug::RecycleOffByOne
         | Bug::OverwriteSlot
-        | Bug::CountUnsynced
         | Bug::ForgetCarriedBlock
         | Bug::ForgetPartitionDirectory
         | Bug::ForgetSnapshotDirectory
@@ -37,7 +35,10 @@ fn catchers(bug: Bug) -> &'static [&'static str] {
         Bug::BelieveSegment | Bug::SkipCrc | Bug::LookUpOffByOne => {
             &["answers", "contents", "shown"]
         }
-        Bug::TrustIndex | Bug::ReleaseUnwrittenChunk => &[ASSERTION, "answers", "contents"],
+        Bug::TrustIndex | Bug::ReleaseUnwrittenChunk | Bug::KeepStrays => {
+            &[ASSERTION, "answers", "contents"]
+        }
+        Bug::CountUnsynced => &["recovery", "acknowledged", "contents"],
         Bug::IgnoreMemory => &["memory"],
         Bug::ForgetRelease | Bug::ForgetRoom => &["finish"],
         _ => &[],
