@@ -268,7 +268,7 @@ impl Store {
             now.instant,
         );
         let was_recorded = partition.is_recorded();
-        partition.appended(&prepared, logged.generation);
+        partition.appended(&prepared, logged.generation, now.instant);
         self.space.reserved(before, partition.log.unreserved_bytes());
         if was_recorded {
             self.checkpointer.changed(slot);
