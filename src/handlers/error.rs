@@ -87,6 +87,12 @@ pub(super) fn append_error_code(error: AppendError) -> (ErrorCode, Message) {
             ErrorCode::InvalidProducerEpoch,
             Cow::Owned(format!("a producer of epoch {current} has taken over")),
         ),
+        AppendError::LargerThanSegment { segment_bytes } => (
+            ErrorCode::RecordListTooLarge,
+            Cow::Owned(format!(
+                "the batch is larger than the topic's segment.bytes, {segment_bytes}"
+            )),
+        ),
         AppendError::StorageFull => (
             ErrorCode::KafkaStorageError,
             Cow::Borrowed("the broker's disk is full: appends go on when there is space again"),
