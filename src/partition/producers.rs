@@ -308,11 +308,7 @@ mod tests {
     fn a_producer_of_old_records_is_remembered_while_it_writes() {
         let mut producers = Producers::default();
         for batch in 0..10 {
-            producers.appended(
-                &header(0, batch, 1, i64::from(batch)),
-                at(1000 + batch as u64),
-                at(2),
-            );
+            producers.appended(&header(0, batch, 1, i64::from(batch)), at(1000 + batch as u64));
             producers.expire(at(1000 + batch as u64), Duration::from_secs(5));
         }
         let last = producers.check(&header(0, 9, 1, 0));
@@ -341,7 +337,7 @@ mod tests {
     #[test]
     fn no_more_is_restored_than_is_remembered() {
         let mut producers = Producers::default();
-        producers.appended(&header(0, 0, 1, 0), at(0), at(2));
+        producers.appended(&header(0, 0, 1, 0), at(0));
         let entry = producers.entries[&ProducerId::new(9)].clone();
         let mut many = entry.clone();
         many.batches = SmallVec::from_elem(entry.batches[0], BATCHES_MAX + 1);
