@@ -11,6 +11,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use millstream::formats::checkpoint as format;
 use millstream::prng::Prng;
 use millstream::record::{BatchBuilder, BatchOptions, Codec, Compression, NewRecord, compress};
 use millstream::types::Timestamp;
@@ -142,6 +143,45 @@ fn write_ahead_logs() {
     assert_eq!(storage::wal_replay(&seed), 12, "the seed is a whole log");
     run("wal_replay", vec![seed], |data| {
         storage::wal_replay(data);
+    });
+}
+
+/// A checkpoint's record of a partition with two producers, behind 5000 bytes of its segment.
+fn partition_record() -> Vec<u8> {
+    let mut builder = flatbuffers::FlatBufferBuilder::new();
+    let batch = |number| format::ProducerBatch::new(number, number, i64::from(number), 1);
+    let producers: Vec<_> = (0..2)
+        .map(|producer_id| {
+            let batches: Vec<_> = (0..5).map(batch).collect();
+            let batches = Some(builder.create_vector(&batches));
+            let args = format::ProducerArgs { producer_id, batches, ..Default::default() };
+            format::Producer::create(&mut builder, &args)
+        })
+        .collect();
+    let producers = Some(builder.create_vector(&producers));
+    let epochs = [format::Epoch::new(0, 0), format::Epoch::new(3, 2)];
+    let epochs = Some(builder.create_vector(&epochs));
+    let args = format::PartitionArgs {
+        topic: Some(&format::Id::new(1, 2)),
+        log_directory: Some(&format::Id::new(3, 4)),
+        sequence: 5,
+        synced_position: 5000,
+        end_offset: 5,
+        epochs,
+        producers,
+        ..Default::default()
+    };
+    let record = format::Partition::create(&mut builder, &args);
+    builder.finish(record, None);
+    builder.finished_data().to_vec()
+}
+
+#[test]
+fn checkpoints() {
+    let seed = partition_record();
+    assert!(storage::checkpoint(&seed), "the seed is a record of what is on disk");
+    run("checkpoint", vec![seed], |data| {
+        storage::checkpoint(data);
     });
 }
 

@@ -5,16 +5,36 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use millstream::partition::{Durability, PartitionSettings};
+use millstream::store::{Owner, PartitionSource, Recovery, Returning, Sources, Store, StoreConfig};
+
 use millstream::io::{
     Buffer, DirectoryEntry, DiskDone, DiskError, DiskOp, DiskQueue, DiskRequest, DiskResult,
     EntryKind, FileHandle, FileName, OpenFile,
 };
 use millstream::log::{Chunks, Log, LogCheckpoint, LogRecovery, LogSettings, Place};
-use millstream::types::{Offset, PartitionSequence, Position, TopicPartition};
-use millstream::wal::{EntryMeta, Replay, Urgency, Wal, WalLimits};
+use millstream::types::{
+    Instant, LeaderEpoch, Now, Offset, PartitionSequence, Position, ShardId, Timestamp,
+    TopicPartition, Uuid,
+};
+use millstream::wal::{
+    EntryMeta, Replay, Replayed, SLOT_NAMES, SlotWriter, Urgency, Wal, WalLimits,
+};
 
 const OWNER: u32 = 0;
 const STEPS_MAX: usize = 10_000;
+const WAL_LIMITS: WalLimits = WalLimits {
+    bytes_max: 64 << 10,
+    first_file_bytes: 32 << 10,
+    file_bytes_max: 32 << 10,
+    commit_bytes_max: 4 << 10,
+};
+const LOG_SETTINGS: LogSettings = LogSettings {
+    segment_bytes: 1 << 20,
+    segment_age_max: Duration::from_secs(3600),
+    index_interval_bytes: 4096,
+    index_bytes_max: 1 << 16,
+};
 
 #[derive(Debug, Default)]
 struct File(Mutex<Vec<u8>>);
@@ -95,13 +115,7 @@ impl Directory {
 
 /// A write-ahead log's file with a few commits, to be damaged.
 pub fn wal_seed() -> Vec<u8> {
-    let limits = WalLimits {
-        bytes_max: 64 << 10,
-        first_file_bytes: 32 << 10,
-        file_bytes_max: 32 << 10,
-        commit_bytes_max: 4 << 10,
-    };
-    let mut wal = Wal::new(7, &FileName::new("/wal"), limits);
+    let mut wal = Wal::new(7, &FileName::new("/wal"), WAL_LIMITS);
     let (mut directory, mut requests) = (Directory::default(), Vec::new());
     wal.create(&mut DiskQueue::new(OWNER, &mut requests));
     let mut sequence = PartitionSequence::new(0);
@@ -145,18 +159,81 @@ pub fn wal_replay(data: &[u8]) -> usize {
         directory.put(millstream::wal::SLOT_NAMES[0], slot);
     }
     directory.put("00.wal", file);
+    replay(&mut directory).map_or(0, |replayed| replayed.entries.len())
+}
+
+fn replay(directory: &mut Directory) -> Option<Replayed> {
     let (mut replay, mut requests) = (Replay::new(FileName::new("/wal")), Vec::new());
     replay.start(&mut DiskQueue::new(OWNER, &mut requests));
     for _ in 0..STEPS_MAX {
         let DiskRequest { token, op, .. } = requests.pop().expect("it asks until it is done");
         let result = directory.perform(op);
         match replay.completed(token, result, &mut DiskQueue::new(OWNER, &mut requests)) {
-            Ok(Some(replayed)) => return replayed.entries.len(),
+            Ok(Some(replayed)) => return Some(replayed),
             Ok(None) => {}
-            Err(_) => return 0,
+            Err(_) => return None,
         }
     }
     panic!("replay does not end");
+}
+
+/// A checkpoint's slot whose CRC is right, with these bytes as its only record; and the start that
+/// follows. Whether the partition came back.
+pub fn checkpoint(record: &[u8]) -> bool {
+    let mut slot = SlotWriter::default();
+    slot.push(record);
+    let mut wal = Directory::default();
+    wal.put(SLOT_NAMES[0], &slot.finish(7, 1, 1));
+    let log = replay(&mut wal).expect("a whole slot");
+    let now = Now { instant: Instant::new(1), timestamp: Timestamp::new(1) };
+    let Ok(sources) = Sources::of(vec![(7, log)], now.instant) else { return false };
+    let Some((id, source)) = sources.partitions.into_iter().next() else { return false };
+    restart(id, source, now)
+}
+
+fn restart(id: TopicPartition, source: PartitionSource, now: Now) -> bool {
+    let mut directory = Directory::default();
+    directory.put("00000000000000000000.log", &[0; 8192]);
+    let name = "topic-0".to_owned();
+    let (settings, leader_epoch) = (
+        PartitionSettings { log: LOG_SETTINGS, durability: Durability::Disk },
+        LeaderEpoch::new(0),
+    );
+    let has_directory = true;
+    let mut recovery =
+        Recovery::new(vec![Returning { id, name, settings, leader_epoch, source, has_directory }]);
+    let mut store = Store::new(store_config());
+    if store.recover(&mut recovery).is_err() {
+        return false;
+    }
+    let mut requests = Vec::new();
+    for _ in 0..STEPS_MAX {
+        store.take_requests(&mut requests);
+        let Some(DiskRequest { owner, token, op }) = requests.pop() else { break };
+        let Owner::Recovery(key) = Owner::decode(owner) else { unreachable!("nothing else asks") };
+        let result = directory.perform(op);
+        if store.recovery_completed(&mut recovery, key, token, result, now).is_err() {
+            return false;
+        }
+    }
+    assert!(recovery.is_done(), "recovery does not end");
+    true
+}
+
+fn store_config() -> StoreConfig {
+    StoreConfig {
+        log_directory: FileName::new("/data"),
+        log_directory_id: Uuid::ZERO,
+        wal_parent: FileName::new("/wal"),
+        wal_id: 8,
+        shard: ShardId::FIRST,
+        wal: WAL_LIMITS,
+        tail_bytes_max: 1 << 24,
+        checkpoint_bytes: 1 << 20,
+        checkpoint_interval: Duration::from_secs(1),
+        reserve_bytes: 0,
+        producer_expiry: Duration::from_secs(1),
+    }
 }
 
 /// A partition's directory: lengths of the parts, then segment, offset index, time index.
@@ -175,15 +252,9 @@ pub fn log_recovery(data: &[u8]) {
         start_offset: Offset::new(i64::from(head[6])),
         largest: None,
     };
-    let settings = LogSettings {
-        segment_bytes: 1 << 20,
-        segment_age_max: Duration::from_secs(3600),
-        index_interval_bytes: 4096,
-        index_bytes_max: 1 << 16,
-    };
     let log = Log::new(&FileName::new("/data"), "topic-0", b"version: 0".to_vec());
     let checkpoint = (head[7] % 4 != 0).then_some(checkpoint);
-    let mut recovery = LogRecovery::new(log, checkpoint, Vec::new(), settings);
+    let mut recovery = LogRecovery::new(log, checkpoint, Vec::new(), LOG_SETTINGS);
     let (mut chunks, mut requests) = (Chunks::new(1 << 24), Vec::new());
     recovery.start(&mut DiskQueue::new(OWNER, &mut requests));
     for _ in 0..STEPS_MAX {

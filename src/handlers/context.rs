@@ -20,9 +20,9 @@ use crate::protocol::{Response, Writer, write_response};
 use crate::store::{Reply, Store};
 use crate::types::{NodeId, Now, ShardId, TopicPartition};
 
-/// Bodies of batches for other shards are copied into buffers of this size, unless larger.
+/// Bodies of batches for other shards are copied into buffers of at most this size, unless larger.
 const BODY_BUFFER_BYTES: usize = 1 << 20;
-/// Buffers kept for that.
+/// Buffers kept for that, which together are at most a quarter of what may be lent.
 const BODY_BUFFERS_MAX: usize = 16;
 
 /// Who this broker is.
@@ -64,8 +64,6 @@ pub struct Context<'a> {
     pub producer_ids: &'a mut ProducerIds,
     /// Where the response is written.
     pub responder: &'a mut Responder,
-    /// For records without their compression.
-    pub scratch: &'a mut Vec<u8>,
     /// For ids.
     pub prng: &'a mut Prng,
     /// The id that the request gets if it has to wait.
@@ -113,8 +111,9 @@ pub struct Question {
     pub reply: Reply,
 }
 
-/// What a turn wants from others.
-#[derive(Debug, Default)]
+/// What a turn wants from others, and the memory that others hold of this shard's until they have
+/// done it: batches for other shards and for jobs, and what jobs make of them.
+#[derive(Debug)]
 pub struct Outbound {
     /// For other shards.
     pub questions: Vec<Question>,
@@ -123,9 +122,71 @@ pub struct Outbound {
     /// For whoever computes off this core.
     pub jobs: Vec<Job>,
     bodies: VecDeque<Buffer>,
+    /// Buffers that took their last bytes while others held some of them.
+    lent: Vec<Buffer>,
+    /// What jobs have made.
+    made: Vec<MemoryRange>,
+    /// The most that jobs under way may take beside what they were given.
+    working_bytes: usize,
+    lent_bytes_max: usize,
+    /// A request of this size waits until that much may be lent.
+    wanted: Option<usize>,
 }
 
 impl Outbound {
+    /// Nothing, with `lent_bytes_max` for what others may hold.
+    pub fn new(lent_bytes_max: usize) -> Self {
+        Self {
+            questions: Vec::new(),
+            commands: Vec::new(),
+            jobs: Vec::new(),
+            bodies: VecDeque::new(),
+            lent: Vec::new(),
+            made: Vec::new(),
+            working_bytes: 0,
+            lent_bytes_max,
+            wanted: None,
+        }
+    }
+
+    /// Bytes that others hold, in whole buffers, or will hold when jobs are done.
+    pub fn lent_bytes(&mut self) -> usize {
+        self.lent.retain(|buffer| !buffer.is_unshared());
+        self.made.retain(|range| !range.is_unshared());
+        let bodies = self.bodies.iter().filter(|buffer| !buffer.is_unshared());
+        let buffers = bodies.chain(&self.lent).map(Buffer::capacity);
+        let made = self.made.iter().map(MemoryRange::pinned_bytes);
+        buffers.chain(made).sum::<usize>() + self.working_bytes
+    }
+
+    /// Whether `bytes` more may be lent. What is larger than all that may be, may alone.
+    pub fn may_lend(&mut self, bytes: usize) -> bool {
+        let lent = self.lent_bytes();
+        let may = lent == 0 || lent + bytes <= self.lent_bytes_max;
+        if !may {
+            self.wanted = Some(self.wanted.map_or(bytes, |wanted| wanted.min(bytes)));
+        }
+        may
+    }
+
+    /// Whether requests that were refused by [`Outbound::may_lend`] may come again.
+    pub fn may_lend_again(&mut self) -> bool {
+        let Some(wanted) = self.wanted.take() else { return false };
+        self.may_lend(wanted)
+    }
+
+    /// Has a batch prepared off this core.
+    pub fn prepare(&mut self, job: Job) {
+        self.working_bytes += job.working_bytes_max();
+        self.jobs.push(job);
+    }
+
+    /// A job that might take `working_bytes_max` is done, and has made this.
+    pub fn prepared(&mut self, working_bytes_max: usize, made: Option<&MemoryRange>) {
+        self.working_bytes -= working_bytes_max;
+        self.made.extend(made.filter(|_| working_bytes_max > 0).cloned());
+    }
+
     /// A copy of `bytes` that another core may keep.
     pub fn copy(&mut self, bytes: &[u8]) -> MemoryRange {
         let fits = self.bodies.back().is_some_and(|buffer| buffer.remaining() >= bytes.len());
@@ -149,10 +210,10 @@ impl Outbound {
             return buffer;
         }
         if self.bodies.len() >= BODY_BUFFERS_MAX {
-            // Who holds its ranges keeps its memory alive.
-            self.bodies.pop_front();
+            self.lent.extend(self.bodies.pop_front());
         }
-        Buffer::with_capacity(bytes.max(BODY_BUFFER_BYTES))
+        let usual = BODY_BUFFER_BYTES.min(self.lent_bytes_max / (4 * BODY_BUFFERS_MAX));
+        Buffer::with_capacity(bytes.max(usual))
     }
 }
 
@@ -241,5 +302,48 @@ impl Context<'_> {
     pub fn respond<'r, M: Response<'r>>(&mut self, frame: &Frame<'_>, response: &M) -> Handled {
         self.responder.respond(frame.correlation_id, frame.version, response, []);
         Handled::Responded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn what_others_hold_is_counted_until_they_let_go() {
+        let mut outbound = Outbound::new(64 * MIB);
+        let body = vec![7; MIB];
+        let mut held = VecDeque::new();
+        while outbound.may_lend(MIB) {
+            held.push_back(outbound.copy(&body));
+            assert!(held.len() <= 64, "{} MiB are lent", held.len());
+            assert_eq!(outbound.lent_bytes(), held.len() * MIB);
+        }
+        assert_eq!(held.len(), 64);
+        assert!(!outbound.may_lend_again());
+        // The first are no longer among the buffers that are used again.
+        held.pop_front();
+        assert!(outbound.may_lend_again());
+        assert!(!outbound.may_lend_again(), "nobody waits any more");
+        held.clear();
+        assert_eq!(outbound.lent_bytes(), 0);
+        assert!(outbound.may_lend(65 * MIB), "alone, whatever its size");
+    }
+
+    #[test]
+    fn what_jobs_make_is_counted_before_it_is_made() {
+        let mut outbound = Outbound::new(8 * MIB);
+        let made = MemoryRange::copy_of(&vec![7; MIB]);
+        outbound.working_bytes += 3 * MIB;
+        outbound.working_bytes += 3 * MIB;
+        assert!(!outbound.may_lend(3 * MIB));
+        outbound.prepared(3 * MIB, None);
+        assert!(outbound.may_lend(3 * MIB));
+        outbound.prepared(3 * MIB, Some(&made));
+        assert_eq!(outbound.lent_bytes(), MIB);
+        drop(made);
+        assert_eq!(outbound.lent_bytes(), 0);
     }
 }

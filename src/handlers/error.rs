@@ -35,6 +35,10 @@ pub(super) fn invalid_batch_code(invalid: Invalid) -> (ErrorCode, Message) {
         Invalid::TooLarge => {
             (ErrorCode::MessageTooLarge, "the batch is larger than the topic's max.message.bytes")
         }
+        Invalid::SectionTooLarge => (
+            ErrorCode::MessageTooLarge,
+            "the records are larger without their compression than this broker takes",
+        ),
         Invalid::Checksum => (ErrorCode::CorruptMessage, "the checksum does not match the batch"),
         Invalid::Attributes => {
             (ErrorCode::InvalidRecord, "the batch has attributes that clients may not set")
@@ -86,6 +90,12 @@ pub(super) fn append_error_code(error: AppendError) -> (ErrorCode, Message) {
         AppendError::OldProducerEpoch { current } => (
             ErrorCode::InvalidProducerEpoch,
             Cow::Owned(format!("a producer of epoch {current} has taken over")),
+        ),
+        AppendError::LargerThanSegment { segment_bytes } => (
+            ErrorCode::RecordListTooLarge,
+            Cow::Owned(format!(
+                "the batch is larger than the topic's segment.bytes, {segment_bytes}"
+            )),
         ),
         AppendError::StorageFull => (
             ErrorCode::KafkaStorageError,

@@ -20,10 +20,13 @@ use crate::protocol::messages::fetch::{
     FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData,
 };
 use crate::protocol::{Array, ErrorCode, Message as _, Records};
+use crate::record::{Codec, Compression};
 use crate::types::{Instant, LeaderEpoch, Offset, PartitionIndex, TopicPartition, Uuid};
 
 /// The first version whose requests and responses name topics by id.
 const TOPIC_IDS_FROM: i16 = 13;
+/// The first version whose clients know zstd (KIP-110).
+const ZSTD_FROM: i16 = 10;
 /// The isolation level that hides aborted transactions.
 const READ_COMMITTED: i8 = 1;
 
@@ -108,7 +111,7 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
     let mut fetch = Fetch {
         version: frame.version,
         mode,
-        items: wanted.into_iter().map(|wanted| item(ctx, wanted)).collect(),
+        items: wanted.into_iter().map(|wanted| item(ctx, wanted, frame.version)).collect(),
         bytes_min: u64::try_from(request.min_bytes).unwrap_or(0),
         bytes_max: u64::try_from(request.max_bytes).unwrap_or(0).min(limit),
         until: (wait > 0).then(|| now.after(core::time::Duration::from_millis(wait))),
@@ -155,7 +158,7 @@ fn forgotten(request: &FetchRequest<'_>, uses_ids: bool, topics: &Topics) -> Vec
 }
 
 /// An item, refused at once when its partition does not exist.
-fn item(ctx: &Context<'_>, wanted: Wanted) -> Item {
+fn item(ctx: &Context<'_>, wanted: Wanted, version: i16) -> Item {
     let (entry, unknown) = match &wanted.topic {
         TopicKey::Name(name) => (ctx.topics.by_name(name), ErrorCode::UnknownTopicOrPartition),
         TopicKey::Id(id) => (ctx.topics.by_id(*id), ErrorCode::UnknownTopicId),
@@ -167,6 +170,12 @@ fn item(ctx: &Context<'_>, wanted: Wanted) -> Item {
         usize::try_from(wanted.partition).is_ok_and(|index| index < entry.topic.partitions.len());
     if !exists {
         let error = ErrorCode::UnknownTopicOrPartition;
+        return Item { wanted, id: None, result: Some(Err(error)) };
+    }
+    // As in Kafka, by the topic's setting and not by what the batches are.
+    let codec = entry.compression().map(Compression::codec);
+    if version < ZSTD_FROM && codec == Some(Codec::Zstd) {
+        let error = ErrorCode::UnsupportedCompressionType;
         return Item { wanted, id: None, result: Some(Err(error)) };
     }
     let partition = PartitionIndex::new(wanted.partition);

@@ -2,21 +2,21 @@
 //! core.
 
 use super::peer::{AskError, FoundRecord};
-use super::topics::SECTION_BYTES_MAX;
 use crate::io::MemoryRange;
 use crate::log::{FoundBatch, Ranges};
 use crate::record::{
     Batch, BatchHeader, Codec, Compression, DecompressError, HEADER_BYTES, Invalid, Rules,
-    SectionError, TimestampType, Validated, recompress, validate,
+    SECTION_BYTES_MAX, SkimError, Skimmer, TimestampType, Validated, decompress, recompress,
+    validate,
 };
 use crate::store::Reply;
 use crate::types::TopicPartition;
 
 /// Records up to this size are decompressed in the turn.
-const SMALL_BYTES: usize = 64 << 10;
-/// How much of a batch is decompressed to find one record in it. Anyone may ask, several at once,
-/// and a megabyte can be a gigabyte without its compression.
-const SEARCHED_BYTES_MAX: usize = 64 << 20;
+pub(super) const SMALL_BYTES: usize = 64 << 10;
+/// What is brought into another codec is held whole without its compression, so it is refused above
+/// this, unless batches of twice that are allowed anyway. Kafka holds any amount.
+const RECOMPRESSED_BYTES_MAX: usize = 16 << 20;
 
 /// A piece of work.
 #[derive(Debug)]
@@ -49,7 +49,12 @@ pub enum JobResult {
     /// The record that was looked for.
     Found(Result<Option<FoundRecord>, AskError>),
     /// A batch to be appended.
-    Prepared(Result<Prepared, Invalid>),
+    Prepared {
+        /// The batch.
+        prepared: Result<Prepared, Invalid>,
+        /// As [`Job::working_bytes_max`] said.
+        working_bytes_max: usize,
+    },
 }
 
 impl Job {
@@ -81,6 +86,15 @@ impl Job {
         changes || (codec != Codec::None && rules.looks_into_compressed())
     }
 
+    /// The most memory that it takes beside what it was given: for the records without compression
+    /// and for the batch that it makes of them.
+    pub fn working_bytes_max(&self) -> usize {
+        let Work::Prepare { bytes, rules, compression: Some(_) } = &self.work else { return 0 };
+        let codec = BatchHeader::decode(bytes).ok().map(|header| header.attributes.codec());
+        let plain = codec == Some(Ok(Codec::None));
+        rules.bytes_max + if plain { 0 } else { recompressed_bytes_max(rules) }
+    }
+
     /// Whether it is done sooner than handed over.
     pub fn is_small(&self) -> bool {
         match &self.work {
@@ -97,10 +111,12 @@ impl Job {
 
     /// Does it.
     pub fn run(self) -> JobResult {
+        let working_bytes_max = self.working_bytes_max();
         match self.work {
             Work::FindRecord(found) => JobResult::Found(find_record(&found)),
             Work::Prepare { bytes, rules, compression } => {
-                JobResult::Prepared(prepare(&bytes, &rules, compression))
+                let prepared = prepare(&bytes, &rules, compression);
+                JobResult::Prepared { prepared, working_bytes_max }
             }
         }
     }
@@ -111,11 +127,10 @@ fn prepare(
     rules: &Rules,
     compression: Option<Compression>,
 ) -> Result<Prepared, Invalid> {
-    let mut scratch = Vec::new();
-    let validated = validate(bytes, rules, &mut scratch)?;
+    let validated = validate(bytes, rules)?;
     match compression {
         Some(compression) if validated.header.attributes.codec() != Ok(compression.codec()) => {
-            recompressed(&validated, &mut scratch, compression, rules.bytes_max)
+            recompressed(&validated, rules, compression)
         }
         _ => {
             let body = bytes.slice(HEADER_BYTES..bytes.len());
@@ -124,33 +139,38 @@ fn prepare(
     }
 }
 
-/// A validated batch in another codec. `scratch` holds its records if they were decompressed.
+/// A validated batch in another codec.
 ///
 /// # Errors
-/// The records cannot be decompressed, or what they are in the other codec is above `bytes_max`.
+/// The records cannot be decompressed, or are too large without compression or in the other codec.
 pub(super) fn recompressed(
     validated: &Validated<'_>,
-    scratch: &mut Vec<u8>,
+    rules: &Rules,
     compression: Compression,
-    bytes_max: usize,
 ) -> Result<Prepared, Invalid> {
-    let header = &validated.header;
-    if !validated.walked {
-        let codec = header.attributes.codec().map_err(|_| Invalid::UnknownCodec)?;
-        crate::record::decompress(codec, validated.stored_section, SECTION_BYTES_MAX, scratch)?;
-    }
-    let section = if header.attributes.codec() == Ok(Codec::None) {
-        validated.stored_section
-    } else {
-        scratch
+    let (header, stored) = (&validated.header, validated.stored_section);
+    let codec = header.attributes.codec().map_err(|_| Invalid::UnknownCodec)?;
+    let section_bytes_max = rules.section_bytes_max.min(recompressed_bytes_max(rules));
+    let mut scratch = Vec::new();
+    let section = match codec {
+        Codec::None => stored,
+        _ => {
+            decompress(codec, stored, section_bytes_max, &mut scratch)?;
+            &scratch
+        }
     };
     let mut out = Vec::new();
     let header =
         recompress(header, section, compression, &mut out).map_err(|_| Invalid::TooLarge)?;
-    if out.len() > bytes_max {
+    if out.len() > rules.bytes_max {
         return Err(Invalid::TooLarge);
     }
     Ok(Prepared { header, body: MemoryRange::copy_of(&out[HEADER_BYTES..]) })
+}
+
+/// The most that a batch may have without its compression to be brought into another codec.
+fn recompressed_bytes_max(rules: &Rules) -> usize {
+    RECOMPRESSED_BYTES_MAX.max(rules.bytes_max.saturating_mul(2))
 }
 
 fn find_record(found: &FoundBatch) -> Result<Option<FoundRecord>, AskError> {
@@ -163,19 +183,19 @@ fn find_record(found: &FoundBatch) -> Result<Option<FoundRecord>, AskError> {
     }
     let bytes = joined(&found.bytes);
     let batch = Batch::first(&bytes).map_err(|_| AskError::Storage)?;
-    let mut scratch = Vec::new();
-    let records = match batch.records(SEARCHED_BYTES_MAX, &mut scratch) {
-        Ok(records) => records,
-        // Earlier than need be, but no record that was asked for is left out.
-        Err(SectionError::Decompress(DecompressError::TooLarge)) => {
-            return record(header.base_offset, header.base_timestamp);
-        }
-        Err(_) => return Err(AskError::Storage),
-    };
-    for candidate in records {
-        let candidate = candidate.map_err(|_| AskError::Storage)?;
-        if candidate.timestamp >= found.timestamp {
-            return record(candidate.offset, candidate.timestamp);
+    let records = Skimmer::new(header, batch.stored_section(), SECTION_BYTES_MAX);
+    for candidate in records.map_err(|_| AskError::Storage)? {
+        match candidate {
+            Ok(candidate) if candidate.timestamp >= found.timestamp => {
+                return record(candidate.offset, candidate.timestamp);
+            }
+            Ok(_) => {}
+            // Earlier than need be, but no record that was asked for is left out; and no consumer
+            // can read this batch.
+            Err(SkimError::Decompress(DecompressError::TooLarge)) => {
+                return record(header.base_offset, header.base_timestamp);
+            }
+            Err(_) => return Err(AskError::Storage),
         }
     }
     Ok(None)

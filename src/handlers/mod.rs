@@ -25,10 +25,11 @@ mod table;
 mod topics;
 
 use crate::protocol::{ApiKey, RequestHeader};
+use crate::record::Invalid;
 use crate::types::{Instant, TopicPartition};
 
 pub use self::context::{Context, Frame, Handled, Identity, Outbound, Question, Responder};
-pub use self::job::{Job, JobResult};
+pub use self::job::{Job, JobResult, Prepared};
 pub use self::operation::{Kind, Operation, OperationId, Operations};
 pub use self::peer::{Answer, Ask, AskError, owner};
 pub use self::producer_ids::ProducerIds;
@@ -134,10 +135,9 @@ impl Operation {
         ctx: &mut Context<'_>,
         id: TopicPartition,
         item: u32,
-        result: JobResult,
+        prepared: Result<Prepared, Invalid>,
     ) -> Settled {
-        let (Kind::Produce(produce), JobResult::Prepared(prepared)) = (&mut self.kind, result)
-        else {
+        let Kind::Produce(produce) = &mut self.kind else {
             unreachable!("only a produce has batches prepared")
         };
         if !produce.prepared(ctx, id, item, prepared) {

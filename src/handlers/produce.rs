@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::context::{Context, Frame, Handled, Responder};
 use super::error::{append_error_code, invalid_batch_code};
-use super::job::{Job, Prepared, recompressed};
+use super::job::{Job, Prepared, SMALL_BYTES, recompressed};
 use super::operation::Kind;
 use super::peer::{Answer, Ask, owner};
 use super::topics::TopicEntry;
@@ -139,7 +139,7 @@ impl Context<'_> {
                 .sum::<usize>()
         };
         let bytes = request.topic_data.iter().map(sizes).sum();
-        self.store.has_room(bytes)
+        self.store.has_room(bytes) && self.outbound.may_lend(bytes)
     }
 }
 
@@ -198,23 +198,31 @@ impl Produce {
         let id =
             TopicPartition { topic: entry.topic.id, partition: PartitionIndex::new(data.index) };
         let log_append_time = entry.log_append_time(ctx.now.timestamp);
-        if Job::is_needed_for(bytes, &rules, entry.compression()) {
+        let by_job = |ctx: &mut Context<'_>| {
             let copy = ctx.outbound.copy(bytes);
             let job = Job::prepare(id, ctx.reply(item), copy, rules, entry.compression());
-            ctx.outbound.jobs.push(job);
-            return None;
+            ctx.outbound.prepare(job);
+            None
+        };
+        if Job::is_needed_for(bytes, &rules, entry.compression()) {
+            return by_job(ctx);
         }
-        let validated = match validate(bytes, &rules, ctx.scratch) {
+        let small = Rules { section_bytes_max: SMALL_BYTES, ..rules };
+        let refused = |ctx: &mut Context<'_>, invalid| match invalid {
+            // Few bytes that are many without their compression.
+            Invalid::SectionTooLarge => by_job(ctx),
+            _ => Some(Err(refusal(invalid, bytes, &small))),
+        };
+        let validated = match validate(bytes, &small) {
             Ok(validated) => validated,
-            Err(invalid) => return Some(Err(refusal(invalid, bytes, &rules, ctx.scratch))),
+            Err(invalid) => return refused(ctx, invalid),
         };
         if let Some(compression) = entry.compression()
             && validated.header.attributes.codec() != Ok(compression.codec())
         {
-            let bytes_max = rules.bytes_max;
-            return match recompressed(&validated, ctx.scratch, compression, bytes_max) {
+            return match recompressed(&validated, &small, compression) {
                 Ok(prepared) => self.append_prepared(ctx, id, &prepared, log_append_time, item),
-                Err(invalid) => Some(Err(refusal(invalid, bytes, &rules, ctx.scratch))),
+                Err(invalid) => refused(ctx, invalid),
             };
         }
         self.append(ctx, id, &validated, log_append_time, item)
@@ -391,10 +399,10 @@ fn partition_response<'a>(
 }
 
 /// The answer to a batch that breaks the rules, with the records that do.
-fn refusal(invalid: Invalid, bytes: &[u8], rules: &Rules, scratch: &[u8]) -> Refusal {
+fn refusal(invalid: Invalid, bytes: &[u8], rules: &Rules) -> Refusal {
     let (code, message) = invalid_batch_code(invalid);
     let records = match invalid {
-        Invalid::Timestamp | Invalid::KeyMissing => record_faults(bytes, rules, scratch)
+        Invalid::Timestamp | Invalid::KeyMissing => record_faults(bytes, rules)
             .take(FAULTS_MAX)
             .map(|fault| {
                 let text = match fault.kind {

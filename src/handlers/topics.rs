@@ -9,11 +9,8 @@ use crate::log::LogSettings;
 use crate::metadata::{Image, Topic};
 use crate::partition::{Durability, PartitionSettings};
 use crate::prng::Prng;
-use crate::record::{Codec, Compression, Rules, TimestampRule, Validation};
+use crate::record::{Codec, Compression, Rules, SECTION_BYTES_MAX, TimestampRule, Validation};
 use crate::types::{Map, PartitionIndex, Timestamp, TopicPartition, Uuid};
-
-/// No batch is larger without its compression, whatever the limit of what is sent.
-pub(super) const SECTION_BYTES_MAX: usize = 1 << 30;
 
 /// Whether clients may not write to a topic of this name.
 pub(super) fn is_internal(name: &str) -> bool {

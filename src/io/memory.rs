@@ -218,6 +218,11 @@ impl MemoryRange {
         Self { memory: Arc::clone(&self.memory), start, end }
     }
 
+    /// Whether nothing else keeps its memory from being freed.
+    pub fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.memory) == 1
+    }
+
     /// The bytes of memory that this range keeps from being freed.
     pub fn pinned_bytes(&self) -> usize {
         self.memory.capacity

@@ -18,6 +18,12 @@ impl ChunkSize {
     /// What a busy partition gets.
     pub const LARGEST: Self = Self(SIZES.len() as u8 - 1);
 
+    /// The largest that `bytes` fill.
+    pub fn filled_by(bytes: usize) -> Self {
+        let filled = SIZES.iter().take_while(|size| **size <= bytes).count();
+        Self(filled.saturating_sub(1) as u8)
+    }
+
     /// The next larger size.
     #[must_use]
     pub fn larger(self) -> Self {
@@ -141,6 +147,13 @@ mod tests {
         drop(reader);
         assert!(chunks.has_room(8 * BLOCK_BYTES));
         assert!(chunks.take(ChunkSize::SMALLEST).is_empty(), "a used chunk comes back empty");
+    }
+
+    #[test]
+    fn a_large_append_fills_large_chunks() {
+        let bytes = |bytes| ChunkSize::filled_by(bytes).bytes();
+        assert_eq!((bytes(0), bytes(5000), bytes(16 << 10)), (4096, 4096, 16 << 10));
+        assert_eq!((bytes((1 << 20) - 1), bytes(90 << 20)), (256 << 10, 1 << 20));
     }
 
     #[test]

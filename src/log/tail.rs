@@ -145,7 +145,11 @@ impl Tail {
             if last.buffer.remaining() == 0 {
                 filled = true;
                 let position = last.end();
-                self.open_chunk(base, position, chunks);
+                // What is filled at once takes no more memory in one chunk than in many, but one
+                // write.
+                let size = self.size.max(ChunkSize::filled_by(bytes.len()));
+                let buffer = chunks.take(size);
+                self.chunks.push_back(Chunk { segment_base_offset: base, position, buffer });
             }
         }
         filled
@@ -271,24 +275,32 @@ impl Tail {
         position: Position,
         bytes: u64,
     ) -> Ranges {
-        let mut ranges = Ranges::new();
+        self.ranges_from(segment_base_offset, position, bytes).collect()
+    }
+
+    /// As [`Tail::ranges`], one by one.
+    pub(super) fn ranges_from(
+        &self,
+        segment_base_offset: Offset,
+        position: Position,
+        bytes: u64,
+    ) -> impl Iterator<Item = MemoryRange> {
         let key = (segment_base_offset, position);
         let behind =
             self.chunks.partition_point(|chunk| (chunk.segment_base_offset, chunk.position) <= key);
-        let Some(first) = behind.checked_sub(1) else { return ranges };
+        let first = behind.checked_sub(1).unwrap_or(self.chunks.len());
         let (mut at, end) = (position, position.plus(bytes));
-        for chunk in self.chunks.range(first..) {
+        self.chunks.range(first..).map_while(move |chunk| {
             let inside = chunk.segment_base_offset == segment_base_offset
                 && chunk.position <= at
                 && at < chunk.end().min(end);
             if !inside {
-                break;
+                return None;
             }
             let from = (at.get() - chunk.position.get()) as usize;
             let to = (chunk.end().min(end).get() - chunk.position.get()) as usize;
-            ranges.push(chunk.buffer.range(from..to));
             at = chunk.position.plus(to as u64);
-        }
-        ranges
+            Some(chunk.buffer.range(from..to))
+        })
     }
 }

@@ -226,8 +226,8 @@ impl SegmentWriter {
         let target = target.min(self.allocated);
         while self.submitted < target && self.in_flight.len() < WRITES_MAX {
             let position = Position::new(self.submitted);
-            let ranges = tail.ranges(self.base_offset, position, target - self.submitted);
-            let bytes = ranges.into_iter().next().expect("unwritten bytes stay in the tail");
+            let mut ranges = tail.ranges_from(self.base_offset, position, target - self.submitted);
+            let bytes = ranges.next().expect("unwritten bytes stay in the tail");
             assert!(bytes.len().is_multiple_of(BLOCK_BYTES), "only whole blocks are written");
             let number = self.next_write;
             self.next_write = number.wrapping_add(1) & Token::NUMBER_MAX;

@@ -9,9 +9,9 @@ use smallvec::SmallVec;
 use crate::log::{LeaderEpochs, Log, LogSettings, Place};
 use crate::planted::{Bug, planted};
 use crate::record::{BatchHeader, Stamp};
-use crate::types::{LeaderEpoch, Offset, PartitionSequence, Timestamp, TopicPartition};
+use crate::types::{Instant, LeaderEpoch, Offset, PartitionSequence, Timestamp, TopicPartition};
 
-pub use self::producers::{ProducerBatch, ProducerEntry, Producers, SequenceCheck};
+pub use self::producers::{ProducerBatch, ProducerEntry, Producers, SequenceCheck, TooMany};
 pub use self::waiting::{Waiter, Waiting};
 
 /// When an append is acknowledged (`ack.durability`).
@@ -143,10 +143,10 @@ impl Partition {
     }
 
     /// Notes that a prepared batch is in the log and in the write-ahead log's `generation`.
-    pub fn appended(&mut self, prepared: &Prepared, generation: u64) {
+    pub fn appended(&mut self, prepared: &Prepared, generation: u64, now: Instant) {
         let header = &prepared.header;
         self.sequence = prepared.sequence;
-        self.producers.appended(header);
+        self.producers.appended(header, now);
         self.epochs.assign(self.leader_epoch, header.base_offset);
         self.note_logged(generation, prepared.place);
         let bytes = self.end.bytes + header.total_bytes() as u64;

@@ -1,13 +1,18 @@
 //! Idempotent producers of one partition (KIP-98): the last five batches of each, so that a retry
 //! is answered with the offset it already has, and gaps and old epochs are refused.
 
+use core::time::Duration;
+
 use smallvec::SmallVec;
 
 use crate::record::{BatchHeader, crc32c};
-use crate::types::{Map, Offset, ProducerEpoch, ProducerId, Timestamp};
+use crate::types::{Instant, Map, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 /// Batches remembered per producer: clients have at most five requests under way per partition.
 const BATCHES_MAX: usize = 5;
+/// Producers remembered per partition. Any client can make up producer ids, one with each batch,
+/// and Kafka remembers all of them until they expire.
+const PRODUCERS_MAX: usize = 1 << 16;
 /// The version of Kafka's snapshot file.
 const SNAPSHOT_VERSION: i16 = 1;
 
@@ -52,8 +57,10 @@ impl ProducerBatch {
 pub struct ProducerEntry {
     /// The newest epoch that wrote.
     pub epoch: ProducerEpoch,
-    /// When it last wrote, by the batch's timestamp.
+    /// The timestamp of its last batch, which is its client's to choose.
     pub last_timestamp: Timestamp,
+    /// When it last wrote, by this broker's clock; at the latest when this process took it over.
+    pub seen: Instant,
     /// The last batches, oldest first, at most five.
     pub batches: SmallVec<[ProducerBatch; BATCHES_MAX]>,
 }
@@ -70,6 +77,10 @@ pub enum SequenceCheck {
     /// A newer epoch has written.
     OldEpoch,
 }
+
+/// More than is ever remembered of a partition's producers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooMany;
 
 /// The producers of one partition.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -128,13 +139,17 @@ impl Producers {
     }
 
     /// Notes a batch that was appended.
-    pub fn appended(&mut self, header: &BatchHeader) {
+    pub fn appended(&mut self, header: &BatchHeader, now: Instant) {
         if !header.has_producer() {
             return;
+        }
+        if self.entries.len() == PRODUCERS_MAX && !self.entries.contains_key(&header.producer_id) {
+            self.forget_some();
         }
         let entry = self.entries.entry(header.producer_id).or_insert_with(|| ProducerEntry {
             epoch: header.producer_epoch,
             last_timestamp: header.max_timestamp,
+            seen: now,
             batches: SmallVec::new(),
         });
         if entry.epoch != header.producer_epoch {
@@ -145,18 +160,35 @@ impl Producers {
             entry.batches.remove(0);
         }
         entry.last_timestamp = header.max_timestamp;
+        entry.seen = now;
         entry.batches.push(ProducerBatch::of(header));
     }
 
-    /// Puts back what a checkpoint has.
-    pub fn restore(&mut self, id: ProducerId, entry: ProducerEntry) {
-        assert!(entry.batches.len() <= BATCHES_MAX);
-        self.entries.insert(id, entry);
+    /// Forgets the eighth of all that has been silent for longest, so that it is seldom needed.
+    fn forget_some(&mut self) {
+        let mut seen: Vec<_> = self.entries.iter().map(|(id, entry)| (entry.seen, *id)).collect();
+        let forgotten = seen.len() / 8;
+        seen.select_nth_unstable(forgotten);
+        for (_, id) in &seen[..forgotten] {
+            self.entries.remove(id);
+        }
     }
 
-    /// Forgets producers that last wrote before `timestamp`.
-    pub fn expire(&mut self, timestamp: Timestamp) {
-        self.entries.retain(|_, entry| entry.last_timestamp > timestamp);
+    /// Puts back what a checkpoint has of a producer.
+    ///
+    /// # Errors
+    /// These are more producers, or more batches of one, than a checkpoint was ever given.
+    pub fn restore(&mut self, id: ProducerId, entry: ProducerEntry) -> Result<(), TooMany> {
+        self.entries.insert(id, entry);
+        let most = self.entries[&id].batches.len() <= BATCHES_MAX;
+        if most && self.entries.len() <= PRODUCERS_MAX { Ok(()) } else { Err(TooMany) }
+    }
+
+    /// Forgets producers that have not written for `age`. Kafka goes by the timestamp of the last
+    /// batch instead, so that the producer of a backfill, whose records are old, is forgotten while
+    /// it writes.
+    pub fn expire(&mut self, now: Instant, age: Duration) {
+        self.entries.retain(|_, entry| now.since(entry.seen) < age);
     }
 
     /// Kafka's snapshot file: of each producer the last batch. Version, CRC-32C, then the entries.
@@ -194,6 +226,10 @@ mod tests {
     use crate::record::Attributes;
     use crate::types::LeaderEpoch;
 
+    fn at(seconds: u64) -> Instant {
+        Instant::new(seconds * 1_000_000_000)
+    }
+
     fn header(epoch: i16, first: i32, count: i32, offset: i64) -> BatchHeader {
         BatchHeader {
             base_offset: Offset::new(offset),
@@ -217,7 +253,7 @@ mod tests {
         for batch in 0..7 {
             let header = header(0, batch * 10, 10, i64::from(batch) * 10);
             assert_eq!(producers.check(&header), SequenceCheck::Append);
-            producers.appended(&header);
+            producers.appended(&header, at(2));
         }
         let SequenceCheck::Duplicate(found) = producers.check(&header(0, 20, 10, 0)) else {
             panic!("the fifth last batch is remembered")
@@ -232,10 +268,10 @@ mod tests {
     #[test]
     fn a_new_epoch_begins_with_zero_and_fences_the_old() {
         let mut producers = Producers::default();
-        producers.appended(&header(3, 0, 1, 0));
+        producers.appended(&header(3, 0, 1, 0), at(2));
         assert_eq!(producers.check(&header(4, 1, 1, 1)), SequenceCheck::OutOfOrder);
         assert_eq!(producers.check(&header(4, 0, 1, 1)), SequenceCheck::Append);
-        producers.appended(&header(4, 0, 1, 1));
+        producers.appended(&header(4, 0, 1, 1), at(2));
         assert_eq!(producers.check(&header(3, 1, 1, 2)), SequenceCheck::OldEpoch);
     }
 
@@ -244,7 +280,7 @@ mod tests {
         let mut producers = Producers::default();
         let wrapping = header(0, i32::MAX - 1, 4, 100);
         assert_eq!(wrapping.last_sequence(), 1);
-        producers.appended(&wrapping);
+        producers.appended(&wrapping, at(2));
         assert_eq!(
             producers.check(&wrapping),
             SequenceCheck::Duplicate(ProducerBatch::of(&wrapping))
@@ -252,7 +288,7 @@ mod tests {
         assert_eq!(ProducerBatch::of(&wrapping).base_offset().get(), 100);
         assert_eq!(producers.check(&header(0, 2, 1, 104)), SequenceCheck::Append);
         let mut at_end = Producers::default();
-        at_end.appended(&header(0, i32::MAX, 1, 0));
+        at_end.appended(&header(0, i32::MAX, 1, 0), at(2));
         assert_eq!(at_end.check(&header(0, 0, 1, 1)), SequenceCheck::Append);
     }
 
@@ -260,10 +296,56 @@ mod tests {
     fn an_unknown_producer_may_begin_anywhere_and_a_silent_one_is_forgotten() {
         let mut producers = Producers::default();
         assert_eq!(producers.check(&header(0, 77, 1, 0)), SequenceCheck::Append);
-        producers.appended(&header(0, 77, 1, 0));
-        producers.expire(Timestamp::new(4));
+        producers.appended(&header(0, 77, 1, 0), at(2));
+        producers.expire(at(6), Duration::from_secs(5));
         assert_eq!(producers.len(), 1);
-        producers.expire(Timestamp::new(5));
+        producers.expire(at(7), Duration::from_secs(5));
         assert!(producers.is_empty());
+    }
+
+    /// The records of these batches are from 1970.
+    #[test]
+    fn a_producer_of_old_records_is_remembered_while_it_writes() {
+        let mut producers = Producers::default();
+        for batch in 0..10 {
+            producers.appended(&header(0, batch, 1, i64::from(batch)), at(1000 + batch as u64));
+            producers.expire(at(1000 + batch as u64), Duration::from_secs(5));
+        }
+        let last = producers.check(&header(0, 9, 1, 0));
+        assert!(matches!(last, SequenceCheck::Duplicate(_)), "{last:?}");
+    }
+
+    #[test]
+    fn who_makes_up_producer_ids_makes_others_forgotten_not_memory_used() {
+        let mut producers = Producers::default();
+        let of = |id: usize| BatchHeader {
+            producer_id: ProducerId::new(id as i64),
+            ..header(0, 0, 1, 0)
+        };
+        for id in 0..2 * PRODUCERS_MAX {
+            producers.appended(&of(id), at(id as u64));
+            // This one goes on writing.
+            if id % 1000 == 0 {
+                producers.appended(&of(0), at(id as u64));
+            }
+            assert!(producers.len() <= PRODUCERS_MAX);
+        }
+        let known = |id| producers.entries.contains_key(&ProducerId::new(id as i64));
+        assert!(known(0) && !known(1) && known(2 * PRODUCERS_MAX - PRODUCERS_MAX / 2));
+    }
+
+    #[test]
+    fn no_more_is_restored_than_is_remembered() {
+        let mut producers = Producers::default();
+        producers.appended(&header(0, 0, 1, 0), at(0));
+        let entry = producers.entries[&ProducerId::new(9)].clone();
+        let mut many = entry.clone();
+        many.batches = SmallVec::from_elem(entry.batches[0], BATCHES_MAX + 1);
+        assert_eq!(Producers::default().restore(ProducerId::new(0), many), Err(TooMany));
+        let mut restored = Producers::default();
+        for id in 0..PRODUCERS_MAX {
+            assert_eq!(restored.restore(ProducerId::new(id as i64), entry.clone()), Ok(()));
+        }
+        assert_eq!(restored.restore(ProducerId::new(-2), entry), Err(TooMany));
     }
 }

@@ -12,21 +12,23 @@ mod crc;
 mod header;
 mod iteration;
 mod recompression;
+mod skimming;
 mod validation;
 mod varint;
 mod walk;
 
 pub use batches::{Batch, Batches, BatchesEnd, SectionError};
 pub use building::{BatchBuilder, BatchOptions, BuildError, NewRecord, Producer};
-pub use compression::{Codec, Compression, DecompressError, compress, decompress};
+pub use compression::{Codec, Compression, DecompressError, Decompressor, compress, decompress};
 pub use control::{ControlKind, EndTransactionMarker};
 pub use crc::{Crc32c, crc32c, crc32c_with_new_start};
 pub use header::{Attributes, BatchHeader, HEADER_BYTES, HeaderError, Stamp, TimestampType};
 pub use iteration::{Header, Headers, Record, RecordError, Records};
 pub use recompression::recompress;
+pub use skimming::{SkimError, Skimmed, Skimmer};
 pub use validation::{
-    FaultKind, Invalid, RecordFault, Rules, TimestampRule, Validated, Validation, record_faults,
-    validate,
+    FaultKind, Invalid, RecordFault, Rules, SECTION_BYTES_MAX, TimestampRule, Validated,
+    Validation, record_faults, validate,
 };
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use super::building::write_batch;
 use super::{BatchHeader, BuildError, Compression};
 
 /// Appends to `out` the batch of `header` with its records in another codec, and returns the new
-/// header. `section` holds the records without compression, from [`super::Validated::section`] or
-/// [`super::Batch::section`].
+/// header. `section` holds the records without compression, from [`super::Batch::section`].
 ///
 /// Offsets, timestamps, producer and flags stay as they are, and so does every byte of the
 /// records: Kafka encodes them afresh, relative to the first record's timestamp and without their

@@ -9,19 +9,24 @@
 use super::header::HEADER_BYTES;
 use super::walk::{self, Walk};
 use super::{
-    Batch, BatchHeader, Codec, DecompressError, HeaderError, RecordError, TimestampType, decompress,
+    Batch, BatchHeader, Codec, DecompressError, HeaderError, RecordError, Skimmer, TimestampType,
+    skimming,
 };
 use crate::types::Timestamp;
 
 /// The fewest bytes of a record: a length, attributes, two deltas, no key, no value, no headers.
 const RECORD_BYTES_MIN: usize = 7;
 
+/// No batch has more bytes without its compression: its consumers could not hold them.
+pub const SECTION_BYTES_MAX: usize = 1 << 30;
+
 /// What a topic and a request allow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rules {
     /// `max.message.bytes`: the largest batch, header included.
     pub bytes_max: usize,
-    /// The most bytes that the records may have without their compression.
+    /// The most bytes that the records may have without their compression, where that is looked at.
+    /// They are never held together.
     pub section_bytes_max: usize,
     /// Whether zstd may be used: Produce version 7 and later (KIP-110).
     pub zstd_allowed: bool,
@@ -96,9 +101,10 @@ pub enum Invalid {
     UnknownCodec,
     /// Chose a base offset, which is the leader's to choose. `INVALID_RECORD`.
     BaseOffset,
-    /// Sent a batch, or with its compression undone records, above the limit.
-    /// `MESSAGE_TOO_LARGE`, upon which producers split the batch.
+    /// Sent a batch above the limit. `MESSAGE_TOO_LARGE`, upon which producers split the batch.
     TooLarge,
+    /// Sent records above the limit once their compression is undone. `MESSAGE_TOO_LARGE`.
+    SectionTooLarge,
     /// Sent a checksum that is not that of the bytes. `CORRUPT_MESSAGE`, upon which they are sent
     /// again.
     Checksum,
@@ -145,7 +151,7 @@ impl From<HeaderError> for Invalid {
 impl From<DecompressError> for Invalid {
     fn from(error: DecompressError) -> Self {
         match error {
-            DecompressError::TooLarge => Self::TooLarge,
+            DecompressError::TooLarge => Self::SectionTooLarge,
             DecompressError::Corrupt => Self::Corrupt,
         }
     }
@@ -159,64 +165,39 @@ pub struct Validated<'a> {
     pub header: BatchHeader,
     /// The records as they came, to be appended behind the header.
     pub stored_section: &'a [u8],
-    /// Whether the records were read one by one. If so and they are compressed, they are in the
-    /// scratch buffer without their compression.
-    pub walked: bool,
 }
 
-impl<'a> Validated<'a> {
-    /// The records without compression, given the scratch buffer of the validation; `None` when
-    /// they were not looked into.
-    pub fn section<'b>(&self, scratch: &'b [u8]) -> Option<&'b [u8]>
-    where
-        'a: 'b,
-    {
-        match self.header.attributes.codec() {
-            Ok(Codec::None) => Some(self.stored_section),
-            _ => self.walked.then_some(scratch),
-        }
-    }
-}
-
-/// Checks what a client sent for one partition. `scratch` is overwritten only by records that are
-/// decompressed.
+/// Checks what a client sent for one partition.
 ///
 /// # Errors
 /// The first thing found wrong. Where several are, the order is Kafka's.
-pub fn validate<'a>(
-    bytes: &'a [u8],
-    rules: &Rules,
-    scratch: &mut Vec<u8>,
-) -> Result<Validated<'a>, Invalid> {
+pub fn validate<'a>(bytes: &'a [u8], rules: &Rules) -> Result<Validated<'a>, Invalid> {
     let batch = Batch::first(bytes)?;
     let header = batch.header();
     check_frame(header, bytes, rules)?;
     if !batch.checksum_holds() {
         return Err(Invalid::Checksum);
     }
-    let codec = check_header(header, rules)?;
+    let codec = check_header(header)?;
     let stored_section = batch.stored_section();
-    let walked = codec == Codec::None || rules.looks_into_compressed();
-    let section = match codec {
-        Codec::None => stored_section,
-        _ if walked => {
-            decompress(codec, stored_section, rules.section_bytes_max, scratch)?;
-            scratch
+    let walk = match codec {
+        Codec::None => walk::walk(stored_section, header.record_count, header.base_timestamp)
+            .map_err(Invalid::Record)?,
+        _ if rules.looks_into_compressed() => {
+            skimming::walk(header, stored_section, rules.section_bytes_max)?
         }
         _ if rules.timestamps.allows(header.max_timestamp.get(), rules.now) => {
-            return Ok(Validated { header: *header, stored_section, walked });
+            return Ok(Validated { header: *header, stored_section });
         }
         _ => return Err(Invalid::Timestamp),
     };
-    let walk = walk::walk(section, header.record_count, header.base_timestamp);
-    let walk = walk.map_err(Invalid::Record)?;
     check_walk(&walk, rules)?;
     let max = Timestamp::new(walk.max_timestamp);
     let header = match rules.timestamps {
         TimestampRule::CreateTime { .. } if max != header.max_timestamp => corrected(*header, max),
         _ => *header,
     };
-    Ok(Validated { header, stored_section, walked })
+    Ok(Validated { header, stored_section })
 }
 
 /// By value: with a reference to it the header could not stay in registers all along.
@@ -248,12 +229,12 @@ fn check_frame(header: &BatchHeader, bytes: &[u8], rules: &Rules) -> Result<(), 
 
 /// What the rest of the header tells; returns the codec.
 #[inline(always)]
-fn check_header(header: &BatchHeader, rules: &Rules) -> Result<Codec, Invalid> {
+fn check_header(header: &BatchHeader) -> Result<Codec, Invalid> {
     let attributes = header.attributes;
     let codec = attributes.codec().map_err(|_| Invalid::UnknownCodec)?;
     let section_bytes_max = match codec {
         Codec::None => header.section_bytes() as usize,
-        _ => rules.section_bytes_max,
+        _ => SECTION_BYTES_MAX,
     };
     let records_max = section_bytes_max / RECORD_BYTES_MIN;
     let count = usize::try_from(header.record_count).unwrap_or(0);
@@ -323,23 +304,22 @@ pub enum FaultKind {
 }
 
 /// The records for which [`validate`] answered [`Invalid::Timestamp`] or [`Invalid::KeyMissing`],
-/// in their order, given the same rules and scratch buffer. Kafka names all of them in its answer.
+/// in their order, given the same rules. Kafka names all of them in its answer.
 /// There are none when only the header of a compressed batch was looked at.
 pub fn record_faults<'a>(
     bytes: &'a [u8],
     rules: &'a Rules,
-    scratch: &'a [u8],
 ) -> impl Iterator<Item = RecordFault> + 'a {
     let header = BatchHeader::decode(bytes).ok();
     let compressed = header.is_some_and(|header| header.attributes.codec() != Ok(Codec::None));
-    let section = match compressed {
-        false => bytes.get(HEADER_BYTES..).unwrap_or_default(),
-        true if rules.looks_into_compressed() => scratch,
-        true => &[],
-    };
-    let records = header.into_iter().flat_map(|header| super::Records::new(&header, section));
+    let looked_into = !compressed || rules.looks_into_compressed();
+    let section = bytes.get(HEADER_BYTES..).unwrap_or_default();
+    let records = header.filter(|_| looked_into).and_then(|header| {
+        Skimmer::new(&header, section, rules.section_bytes_max.max(section.len())).ok()
+    });
+    let records = records.into_iter().flatten();
     (0..).zip(records.map_while(Result::ok)).filter_map(|(index, record)| {
-        if rules.keys_required && record.key.is_none() {
+        if rules.keys_required && !record.has_key {
             return Some(RecordFault { index, kind: FaultKind::KeyMissing });
         }
         let allowed = rules.timestamps.allows(record.timestamp.get(), rules.now);

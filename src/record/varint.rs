@@ -3,6 +3,10 @@
 //! Reading takes what Kafka's own reader takes: longer forms than needed, up to 5 bytes for 32 bits
 //! and 10 bytes for 64 bits, where bits beyond the integer's width are dropped.
 
+/// The longest forms of 32 and of 64 bits.
+pub(super) const I32_BYTES_MAX: usize = 5;
+pub(super) const I64_BYTES_MAX: usize = 10;
+
 /// Reads 32 bits at `at` and moves it behind them; `None` when `bytes` end or the form is too long.
 #[inline(always)]
 pub(super) fn read_i32(bytes: &[u8], at: &mut usize) -> Option<i32> {
@@ -17,7 +21,7 @@ pub(super) fn read_i32(bytes: &[u8], at: &mut usize) -> Option<i32> {
         *at = start + 2;
         return Some(unzigzag_32(u32::from(first & 0x7f) | u32::from(second) << 7));
     }
-    read_long_form(bytes, at, 5).map(|bits| unzigzag_32(bits as u32))
+    read_long_form(bytes, at, I32_BYTES_MAX).map(from_bits_32)
 }
 
 /// Reads 64 bits at `at` and moves it behind them; `None` when `bytes` end or the form is too long.
@@ -27,14 +31,14 @@ pub(super) fn read_i64(bytes: &[u8], at: &mut usize) -> Option<i64> {
     let first = *bytes.get(start)?;
     if first < 0x80 {
         *at = start + 1;
-        return Some(unzigzag_64(u64::from(first)));
+        return Some(from_bits_64(u64::from(first)));
     }
     let second = *bytes.get(start + 1)?;
     if second < 0x80 {
         *at = start + 2;
-        return Some(unzigzag_64(u64::from(first & 0x7f) | u64::from(second) << 7));
+        return Some(from_bits_64(u64::from(first & 0x7f) | u64::from(second) << 7));
     }
-    read_long_form(bytes, at, 10).map(unzigzag_64)
+    read_long_form(bytes, at, I64_BYTES_MAX).map(from_bits_64)
 }
 
 #[cold]
@@ -51,13 +55,20 @@ fn read_long_form(bytes: &[u8], at: &mut usize, bytes_max: usize) -> Option<u64>
     None
 }
 
+/// The integer of these bits; those beyond its width are dropped.
+#[inline(always)]
+pub(super) fn from_bits_32(bits: u64) -> i32 {
+    unzigzag_32(bits as u32)
+}
+
 #[inline(always)]
 fn unzigzag_32(bits: u32) -> i32 {
     (bits >> 1) as i32 ^ -((bits & 1) as i32)
 }
 
+/// The integer of these bits.
 #[inline(always)]
-fn unzigzag_64(bits: u64) -> i64 {
+pub(super) fn from_bits_64(bits: u64) -> i64 {
     (bits >> 1) as i64 ^ -((bits & 1) as i64)
 }
 

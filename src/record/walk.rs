@@ -33,7 +33,17 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    fn see(&mut self, timestamp: i64) {
+    /// Before the first record.
+    pub(super) const EMPTY: Self =
+        Self { min_timestamp: i64::MAX, max_timestamp: Timestamp::NONE.get(), keyless: false };
+
+    /// Behind the last one.
+    pub(super) fn ended(mut self) -> Self {
+        self.min_timestamp = self.min_timestamp.min(self.max_timestamp);
+        self
+    }
+
+    pub(super) fn see(&mut self, timestamp: i64) {
         self.max_timestamp = self.max_timestamp.max(timestamp);
         if timestamp != Timestamp::NONE.get() {
             self.min_timestamp = self.min_timestamp.min(timestamp);
@@ -47,8 +57,7 @@ pub(super) fn walk(
     record_count: i32,
     base_timestamp: Timestamp,
 ) -> Result<Walk, RecordError> {
-    let none = Timestamp::NONE.get();
-    let mut walk = Walk { min_timestamp: i64::MAX, max_timestamp: none, keyless: false };
+    let mut walk = Walk::EMPTY;
     let base_timestamp = base_timestamp.get();
     let usual = USUAL_BASE_TIMESTAMPS.contains(&base_timestamp);
     let (mut at, mut index) = (0, 0);
@@ -78,8 +87,7 @@ pub(super) fn walk(
     if at != section.len() {
         return Err(RecordError::TrailingBytes);
     }
-    walk.min_timestamp = walk.min_timestamp.min(walk.max_timestamp);
-    Ok(walk)
+    Ok(walk.ended())
 }
 
 /// Usual records that follow each other.

@@ -98,7 +98,9 @@ impl Shard {
                 let answer = self.parts.context(now, reply.operation).record_found(id, found);
                 self.deliver(now, reply, answer);
             }
-            prepared @ JobResult::Prepared(_) => {
+            JobResult::Prepared { prepared, working_bytes_max } => {
+                let made = prepared.as_ref().ok().map(|prepared| &prepared.body);
+                self.parts.outbound.prepared(working_bytes_max, made);
                 let operation_id = reply.operation;
                 let Some(operation) = self.operations.get_mut(operation_id) else { return };
                 let mut context = self.parts.context(now, operation_id);

@@ -277,7 +277,10 @@ impl Shard {
         if director.replays_missing > 0 {
             return;
         }
-        let mut sources = Sources::of(std::mem::take(&mut director.replayed));
+        let mut sources = match Sources::of(std::mem::take(&mut director.replayed), now.instant) {
+            Ok(sources) => sources,
+            Err(damaged) => return self.fail(damaged),
+        };
         let metadata = std::mem::take(&mut sources.metadata);
         match self.restore_image(metadata) {
             Ok(image) => self.clear_strays(image, sources),

@@ -34,6 +34,8 @@ pub use self::effect::{Effect, Exit};
 pub use self::input::Input;
 pub use self::message::Message;
 
+/// One part in so many of the memory for requests is for batches on their way to other cores.
+const LENT_SHARE: usize = 4;
 /// Bytes read at once into the buffer that all connections share.
 const SHARED_BUFFER_BYTES: usize = 256 << 10;
 
@@ -52,7 +54,7 @@ pub struct ShardConfig {
     pub root: FileName,
     /// Randomness.
     pub seed: u64,
-    /// Memory for requests that are not complete.
+    /// Memory for requests that are not complete, and for batches on their way to other cores.
     pub request_memory_bytes: usize,
     /// The store; its ids are filled in by the shard.
     pub store: StoreConfig,
@@ -72,7 +74,6 @@ struct Parts {
     sessions: Sessions,
     producer_ids: ProducerIds,
     responder: Responder,
-    scratch: Vec<u8>,
     prng: Prng,
 }
 
@@ -91,7 +92,6 @@ impl Parts {
             sessions: &mut self.sessions,
             producer_ids: &mut self.producer_ids,
             responder: &mut self.responder,
-            scratch: &mut self.scratch,
             prng: &mut self.prng,
             operation,
         }
@@ -129,6 +129,7 @@ impl Shard {
         let director = first.then(|| Director::new(&root, shards, identity.clone(), prng.fork()));
         let sessions = settings.network.fetch_sessions_max.div_ceil(usize::from(shards));
         let idle_max = settings.network.idle_max;
+        let lent_bytes_max = config.request_memory_bytes / LENT_SHARE;
         Self {
             parts: Parts {
                 shard,
@@ -138,14 +139,13 @@ impl Shard {
                 image: Arc::new(Image::new(Uuid::ZERO)),
                 topics: Topics::default(),
                 store: Store::new(store),
-                outbound: Outbound::default(),
+                outbound: Outbound::new(lent_bytes_max),
                 sessions: Sessions::new(sessions),
                 producer_ids: ProducerIds::default(),
                 responder: Responder::default(),
-                scratch: Vec::new(),
                 prng,
             },
-            connections: Connections::new(config.request_memory_bytes, idle_max),
+            connections: Connections::new(config.request_memory_bytes - lent_bytes_max, idle_max),
             operations: Operations::default(),
             shared: vec![0; SHARED_BUFFER_BYTES],
             start: Start::default(),
@@ -188,6 +188,9 @@ impl Shard {
         }
         self.parts.store.tick(now);
         self.propose_waiting(now);
+        if self.parts.outbound.may_lend_again() {
+            self.wake_without_room(now);
+        }
         self.settle(now);
         self.parts.store.end_turn(now);
     }
@@ -258,6 +261,12 @@ impl Shard {
     #[cfg(feature = "simulation")]
     pub fn store_mut(&mut self) -> &mut Store {
         &mut self.parts.store
+    }
+
+    /// Memory of this shard that others hold.
+    #[cfg(feature = "simulation")]
+    pub fn lent_bytes(&mut self) -> usize {
+        self.parts.outbound.lent_bytes()
     }
 
     /// The image by which this shard lives.

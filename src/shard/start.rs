@@ -96,15 +96,9 @@ impl Shard {
         self.start.recovery = Some(recovery);
     }
 
-    pub(super) fn recovery_answered(
-        &mut self,
-        _now: Now,
-        key: u32,
-        token: u32,
-        result: DiskResult,
-    ) {
+    pub(super) fn recovery_answered(&mut self, now: Now, key: u32, token: u32, result: DiskResult) {
         let recovery = self.start.recovery.as_mut().expect("it asked");
-        if let Err(fault) = self.parts.store.recovery_completed(recovery, key, token, result) {
+        if let Err(fault) = self.parts.store.recovery_completed(recovery, key, token, result, now) {
             self.fail(fault);
         }
     }

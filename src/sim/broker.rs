@@ -66,7 +66,7 @@ pub(super) fn shard_configs(
             },
             root: root.clone(),
             seed: prng.next_u64(),
-            request_memory_bytes: 1 << 20,
+            request_memory_bytes: 128 << 10,
             store: StoreConfig {
                 log_directory: root.clone(),
                 log_directory_id: Uuid::ZERO,

@@ -185,8 +185,9 @@ impl World {
     fn make_clients(&mut self) {
         for index in 0..self.config.producers {
             let idempotent = self.prng.percent(75);
+            let segment_bytes = self.settings.topic_defaults.segments.bytes_max;
             let mut view = self.view_parts();
-            let client = Producer::new(index, idempotent, &mut view.view());
+            let client = Producer::new(index, idempotent, segment_bytes, &mut view.view());
             self.add_client(Client::Producer(Box::new(client)));
         }
         for _ in 0..self.config.consumers {

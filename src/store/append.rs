@@ -38,6 +38,11 @@ pub enum AppendError {
         /// The newest one.
         current: ProducerEpoch,
     },
+    /// No segment may hold it.
+    LargerThanSegment {
+        /// The topic's `segment.bytes`.
+        segment_bytes: u64,
+    },
     /// The device is full.
     StorageFull,
     /// The broker is stopping.
@@ -133,6 +138,10 @@ impl Store {
             return Outcome::NoRoom;
         }
         let partition = &self.partitions[slot as usize];
+        let segment_bytes = partition.settings.log.segment_bytes;
+        if batch.header.total_bytes() as u64 > segment_bytes {
+            return Outcome::Answered(Err(AppendError::LargerThanSegment { segment_bytes }));
+        }
         if batch.header.has_producer() {
             match partition.producers.check(batch.header) {
                 SequenceCheck::Append => {}
@@ -274,7 +283,7 @@ impl Store {
             now.instant,
         );
         let was_recorded = partition.is_recorded();
-        partition.appended(&prepared, logged.generation);
+        partition.appended(&prepared, logged.generation, now.instant);
         self.space.reserved(before, partition.log.unreserved_bytes());
         if was_recorded {
             self.checkpointer.changed(slot);
@@ -359,7 +368,7 @@ impl Store {
         log.limit_chunks(ChunkSize::SMALLEST);
         // A batch that is larger goes over the bound, alone.
         let memory = log.memory_needed(bytes).min(self.chunks.bytes_max() / 2);
-        self.chunks.has_room(memory)
+        self.chunks.has_room(memory) || self.memory_is_least()
     }
 
     /// Memory is short: every partition gives up what its segment has, and the rest of what it
@@ -384,7 +393,13 @@ impl Store {
                 return true;
             }
         }
-        self.chunks.has_room(bytes)
+        self.chunks.has_room(bytes) || self.memory_is_least()
+    }
+
+    /// Whether no partition can give up more, as each keeps a block that is not full: were the bound
+    /// kept then, nothing could ever be appended.
+    fn memory_is_least(&self) -> bool {
+        self.chunks.bytes_used() <= self.partitions.len() * BLOCK_BYTES
     }
 
     fn chunk_filled(&mut self, slot: u32) {

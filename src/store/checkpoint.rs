@@ -13,7 +13,7 @@ use flatbuffers::FlatBufferBuilder;
 use super::{Owner, Store, StoreConfig, StoreEvent, StoreFault, record};
 use crate::io::{DiskError, DiskOp, DiskQueue, DiskResult};
 use crate::planted::{Bug, planted};
-use crate::types::{Instant, Lsn, Now, PartitionSequence, Timestamp};
+use crate::types::{Instant, Lsn, Now, PartitionSequence};
 use crate::wal::{SLOT_NAMES, SlotWriter};
 
 /// Partitions whose segments are synced at the same time.
@@ -344,10 +344,8 @@ impl Store {
     }
 
     fn expire_producers(&mut self, now: Now) {
-        let age = i64::try_from(self.config.producer_expiry.as_millis()).unwrap_or(i64::MAX);
-        let oldest = now.timestamp.get().saturating_sub(age);
         for (_, partition) in &mut self.partitions {
-            partition.producers.expire(Timestamp::new(oldest));
+            partition.producers.expire(now.instant, self.config.producer_expiry);
         }
     }
 }

@@ -33,7 +33,9 @@ pub use self::owner::Owner;
 pub use self::reading::{ReadAnswer, ReadDone, ReadFailure, ReadOutcome};
 pub use self::record::PartitionRecord;
 pub use self::removal::DELETED_SUFFIX;
-pub use self::start::{PartitionSource, Recovery, RecoveryFault, Returning, Sources};
+pub use self::start::{
+    DamagedRecord, PartitionSource, Recovery, RecoveryFault, Returning, Sources,
+};
 
 /// Where an answer goes: an item of an operation of some shard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,9 +6,15 @@ use crate::formats::checkpoint as format;
 use crate::log::{LeaderEpochs, LogCheckpoint, Place};
 use crate::partition::{Partition, ProducerBatch, ProducerEntry, Producers};
 use crate::types::{
-    LeaderEpoch, Offset, PartitionIndex, PartitionSequence, Position, ProducerEpoch, ProducerId,
-    Timestamp, TopicPartition, Uuid,
+    Instant, LeaderEpoch, Offset, PartitionIndex, PartitionSequence, Position, ProducerEpoch,
+    ProducerId, Timestamp, TopicPartition, Uuid,
 };
+
+/// Batches of one producer that are read back: more are refused, however many there are.
+const BATCHES_READ_MAX: usize = 16;
+/// Offsets, positions and sequences stay below this by far: what is counted on from there cannot
+/// overflow.
+const NUMBERS_BELOW: u64 = 1 << 62;
 
 /// What a checkpoint says of one partition.
 #[derive(Clone, Debug)]
@@ -107,13 +113,15 @@ fn encode_producer<'b>(
     )
 }
 
-/// Reads a record back; `None` when it is none.
-pub(super) fn decode(bytes: &[u8]) -> Option<PartitionRecord> {
-    // Each producer is a table; the library's own bound is a million.
-    let options = flatbuffers::VerifierOptions { max_tables: 100_000_000, ..Default::default() };
-    let record = flatbuffers::root_with_opts::<format::Partition<'_>>(&options, bytes).ok()?;
+/// Reads a record back; `None` when it is none. Its producers count as seen `now`.
+pub(super) fn decode(bytes: &[u8], now: Instant) -> Option<PartitionRecord> {
+    // Each producer is a table, and the library's own bound is a million of them.
+    let record = flatbuffers::root::<format::Partition<'_>>(bytes).ok()?;
     let topic = record.topic()?;
     let directory = record.log_directory()?;
+    if !is_possible(&record) {
+        return None;
+    }
     let mut producers = Producers::default();
     for producer in record.producers().into_iter().flatten() {
         let batches = producer.batches().into_iter().flatten().map(|batch| ProducerBatch {
@@ -123,11 +131,12 @@ pub(super) fn decode(bytes: &[u8]) -> Option<PartitionRecord> {
             timestamp: Timestamp::new(batch.timestamp()),
         });
         let entry = ProducerEntry {
+            seen: now,
             epoch: ProducerEpoch::new(producer.producer_epoch()),
             last_timestamp: Timestamp::new(producer.last_timestamp()),
-            batches: batches.collect(),
+            batches: batches.take(BATCHES_READ_MAX).collect(),
         };
-        producers.restore(ProducerId::new(producer.producer_id()), entry);
+        producers.restore(ProducerId::new(producer.producer_id()), entry).ok()?;
     }
     let epochs =
         record.epochs().into_iter().flatten().map(|epoch| {
@@ -155,4 +164,20 @@ pub(super) fn decode(bytes: &[u8]) -> Option<PartitionRecord> {
         epochs: epochs.collect(),
         producers,
     })
+}
+
+/// Whether the numbers of a record can be those of a partition.
+fn is_possible(record: &format::Partition<'_>) -> bool {
+    let (base, end) = (record.segment_base_offset(), record.end_offset());
+    let starts = [base, record.log_start_offset()];
+    let epochs: Vec<_> = record.epochs().into_iter().flatten().collect();
+    let ascend = |pair: &[&format::Epoch]| {
+        pair[0].leader_epoch() < pair[1].leader_epoch()
+            && pair[0].start_offset() < pair[1].start_offset()
+    };
+    starts.iter().all(|start| (0..=end).contains(start))
+        && [end.cast_unsigned(), record.sequence(), record.synced_position()]
+            .iter()
+            .all(|number| *number < NUMBERS_BELOW)
+        && epochs.windows(2).all(ascend)
 }

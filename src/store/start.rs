@@ -9,7 +9,9 @@ use crate::log::{Log, LogRecovery, RecoveryError, ReplayedBytes};
 use crate::partition::{Partition, PartitionSettings, Producers};
 use crate::planted::{Bug, planted};
 use crate::record::BatchHeader;
-use crate::types::{LeaderEpoch, Lsn, Map, Offset, PartitionSequence, TopicPartition, Uuid};
+use crate::types::{
+    Instant, LeaderEpoch, Lsn, Map, Now, Offset, PartitionSequence, TopicPartition, Uuid,
+};
 use crate::wal::{EntryKind, EntryMeta, Replayed, ReplayedEntry, Urgency};
 
 /// Logs recovered at the same time.
@@ -35,10 +37,27 @@ pub struct Sources {
     pub fences: Vec<(u64, Lsn)>,
 }
 
+/// A checkpoint holds something other than the records of partitions, under a CRC that is right.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DamagedRecord {
+    /// The write-ahead log it belongs to.
+    pub wal_id: u64,
+}
+
+impl fmt::Display for DamagedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = crate::wal::directory_name(self.wal_id);
+        write!(f, "write-ahead log {name}: the checkpoint has a record that cannot be read")
+    }
+}
+
 impl Sources {
     /// Takes in all write-ahead logs. A log's entries behind a fence that a later life set are
     /// dropped: they were never acknowledged, and the later life gave their offsets to others.
-    pub fn of(replayed: Vec<(u64, Replayed)>) -> Self {
+    ///
+    /// # Errors
+    /// A checkpoint's record is none: without it, nothing can be said of its partition.
+    pub fn of(replayed: Vec<(u64, Replayed)>, now: Instant) -> Result<Self, DamagedRecord> {
         let mut fences: Map<u64, Lsn> = Map::default();
         for (_, log) in &replayed {
             let set = log.entries.iter().filter(|entry| entry.meta.kind == EntryKind::Fence);
@@ -58,10 +77,11 @@ impl Sources {
             }
             sources.fences.push((wal_id, last));
             for record in log.slot.iter().flat_map(|slot| slot.records()) {
-                sources.take_record(record);
+                let record = super::record::decode(record, now);
+                sources.take_record(record.ok_or(DamagedRecord { wal_id })?);
             }
         }
-        sources
+        Ok(sources)
     }
 
     fn take_entry(&mut self, entry: ReplayedEntry) {
@@ -83,8 +103,7 @@ impl Sources {
         another.unwrap_or(id)
     }
 
-    fn take_record(&mut self, record: &[u8]) {
-        let record = super::record::decode(record).expect("a slot's CRC covers its records");
+    fn take_record(&mut self, record: PartitionRecord) {
         let source = self.partitions.entry(record.id).or_default();
         let age = |record: &PartitionRecord| (record.sequence, record.log.synced);
         if source.record.as_ref().is_none_or(|known| age(known) < age(&record)) {
@@ -205,6 +224,7 @@ impl Store {
         key: u32,
         token: u32,
         result: DiskResult,
+        now: Now,
     ) -> Result<(), RecoveryFault> {
         let under_way = recovery.under_way.get_mut(&key).expect("it asked");
         let mut queue = DiskQueue::new(Owner::Recovery(key).encode(), &mut self.requests);
@@ -213,7 +233,7 @@ impl Store {
         let fault = |error| RecoveryFault { directory: directory.clone(), error };
         if let Some(log) = step.map_err(fault)? {
             let under_way = recovery.under_way.remove(&key).expect("still there");
-            let partition = restore(log, under_way.returning)
+            let partition = restore(log, under_way.returning, now.instant)
                 .map_err(|error| RecoveryFault { directory: under_way.directory, error })?;
             self.add(partition);
         }
@@ -267,7 +287,7 @@ fn replayed_bytes(entry: &ReplayedEntry) -> Option<ReplayedBytes> {
 }
 
 /// Puts a partition together: the state of the checkpoint, and what was appended after it.
-fn restore(mut log: Log, returning: Returning) -> Result<Partition, RecoveryError> {
+fn restore(mut log: Log, returning: Returning, now: Instant) -> Result<Partition, RecoveryError> {
     let Returning { id, settings, leader_epoch, source, .. } = returning;
     let (mut sequence, mut producers) = (PartitionSequence::new(0), Producers::default());
     let mut epochs = crate::log::LeaderEpochs::default();
@@ -291,9 +311,12 @@ fn restore(mut log: Log, returning: Returning) -> Result<Partition, RecoveryErro
             return Err(RecoveryError::Gap(place));
         }
         sequence = entry.meta.sequence;
-        producers.appended(&header);
+        producers.appended(&header, now);
         epochs.assign(header.leader_epoch, header.base_offset);
         end_offset = header.next_offset();
+    }
+    if end_offset < log.end_offset() {
+        return Err(RecoveryError::Corrupt(log.end()));
     }
     log.set_end_offset(end_offset);
     let mut partition = Partition::new(id, log, leader_epoch, settings);

@@ -32,10 +32,20 @@ impl Slot {
         let mut rest = &self.bytes[HEADER_BYTES..];
         std::iter::from_fn(move || {
             let (length, behind) = rest.split_first_chunk::<PREFIX_BYTES>()?;
-            let (record, behind) = behind.split_at(u32::from_le_bytes(*length) as usize);
+            let (record, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
             rest = behind;
             Some(record)
         })
+    }
+
+    /// Whether the records are as many as the header says and reach to the last byte.
+    fn is_framed(&self, partitions: u64) -> bool {
+        let (mut count, mut bytes) = (0, HEADER_BYTES);
+        for record in self.records() {
+            count += 1;
+            bytes += PREFIX_BYTES + record.len();
+        }
+        (count, bytes) == (partitions, self.bytes.len())
     }
 }
 
@@ -96,7 +106,8 @@ pub(super) fn parse_slot(bytes: &[u8]) -> Option<Slot> {
         return None;
     }
     let (number, replay_generation) = (header.number(), header.replay_generation());
-    Some(Slot { number, replay_generation, bytes: bytes.to_vec() })
+    let slot = Slot { number, replay_generation, bytes: bytes.to_vec() };
+    slot.is_framed(header.partitions()).then_some(slot)
 }
 
 #[cfg(test)]
@@ -121,5 +132,23 @@ mod tests {
         }
         assert!(parse_slot(&bytes[..bytes.len() - 1]).is_none());
         assert!(parse_slot(&[]).is_none());
+    }
+
+    /// A slot whose CRC is right and whose lengths are not.
+    #[test]
+    fn records_that_reach_beyond_the_slot_make_it_no_slot() {
+        let bytes = |lengths: &[u32], partitions| {
+            let bytes = lengths.iter().flat_map(|length| length.to_le_bytes()).collect::<Vec<u8>>();
+            let bytes = [vec![0; HEADER_BYTES], bytes].concat();
+            SlotWriter { bytes, partitions }.finish(5, 6, 7)
+        };
+        assert!(parse_slot(&bytes(&[0, 0], 2)).is_some());
+        assert!(parse_slot(&bytes(&[0, 0], 3)).is_none());
+        for length in [1, 4, u32::MAX] {
+            assert!(parse_slot(&bytes(&[0, length], 2)).is_none(), "{length}");
+        }
+        let mut cut = SlotWriter { bytes: vec![0; HEADER_BYTES + 3], partitions: 0 };
+        cut.bytes[HEADER_BYTES] = 1;
+        assert!(parse_slot(&cut.finish(5, 6, 7)).is_none());
     }
 }

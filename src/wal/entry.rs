@@ -20,6 +20,12 @@ const ENTRY_ALIGNMENT: usize = 8;
 /// A record batch's header: the part of it that the entry's CRC covers, its own CRC field in it.
 const BATCH_HEADER_BYTES: usize = 61;
 
+/// Numbers that are read back stay below this by far: what is counted on from there cannot overflow,
+/// even if someone made them up under a right CRC.
+const NUMBERS_BELOW: u64 = 1 << 62;
+/// No commit is longer: its bytes are one range of memory.
+const COMMIT_BYTES_MAX: usize = 1 << 31;
+
 /// Where the CRC ends in each header, and what it covers begins.
 const CRC_BYTES: usize = 4;
 
@@ -101,6 +107,7 @@ pub(crate) fn parse_file_header(block: &[u8]) -> Option<(FileIdentity, Lsn)> {
     let header = FileHeader(*block.first_chunk()?);
     let valid = header.magic() == FILE_MAGIC
         && header.version() == VERSION
+        && [header.generation(), header.first_lsn()].iter().all(|number| *number < NUMBERS_BELOW)
         && header.crc() == crc32c(&header.0[CRC_BYTES..]);
     let identity = FileIdentity { wal_id: header.wal_id(), generation: header.generation() };
     valid.then(|| (identity, Lsn::new(header.first_lsn())))
@@ -145,6 +152,9 @@ impl Commit {
             return None;
         }
         let bytes = usize::try_from(header.bytes()).ok()?;
+        if !(COMMIT_HEADER_BYTES..=COMMIT_BYTES_MAX).contains(&bytes) {
+            return None;
+        }
         Some(Self {
             entries: header.entries(),
             first_lsn: Lsn::new(header.first_lsn()),
@@ -212,6 +222,9 @@ pub(crate) fn parse_entry(bytes: &[u8], identity: FileIdentity) -> Option<(Entry
     if usize::try_from(header.covered()).ok()? != covered
         || header.wal_id() != identity.wal_id
         || header.generation() != identity.generation
+        || [header.sequence(), header.position(), header.segment_base_offset().cast_unsigned()]
+            .iter()
+            .any(|number| *number >= NUMBERS_BELOW)
     {
         return None;
     }
@@ -231,4 +244,40 @@ pub(crate) fn parse_entry(bytes: &[u8], identity: FileIdentity) -> Option<(Entry
         position: Position::new(header.position()),
     };
     Some((meta, Lsn::new(header.lsn()), length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDENTITY: FileIdentity = FileIdentity { wal_id: 7, generation: 1 };
+
+    /// Under a CRC that is right.
+    #[test]
+    fn numbers_that_nobody_wrote_make_no_commit_and_no_entry() {
+        let commit = |bytes| {
+            let (first_lsn, durable_lsn) = (Lsn::new(1), Lsn::new(0));
+            let commit = Commit { entries: 0, first_lsn, durable_lsn, bytes };
+            Commit::parse(&commit.encode(IDENTITY), IDENTITY).is_some()
+        };
+        assert!(commit(COMMIT_HEADER_BYTES));
+        for bytes in [0, COMMIT_HEADER_BYTES - 1, usize::MAX] {
+            assert!(!commit(bytes), "a commit of {bytes} bytes would never be passed over");
+        }
+        let entry = |sequence, base, position| {
+            let meta = EntryMeta {
+                kind: EntryKind::Carry,
+                partition: TopicPartition::default(),
+                sequence: PartitionSequence::new(sequence),
+                segment_base_offset: Offset::new(base),
+                position: Position::new(position),
+            };
+            let header = entry_header(&meta, IDENTITY, Lsn::new(1), &[], &[]);
+            parse_entry(&header, IDENTITY).is_some()
+        };
+        assert!(entry(1, 2, 3));
+        assert!(!entry(u64::MAX, 2, 3) && !entry(1, -1, 3) && !entry(1, 2, u64::MAX));
+        let file = |lsn| parse_file_header(&file_header(IDENTITY, Lsn::new(lsn), 4096)).is_some();
+        assert!(file(1) && !file(u64::MAX));
+    }
 }

@@ -123,8 +123,9 @@ impl Files {
         self.live.back().map_or(self.next_generation, |live| live.generation)
     }
 
-    pub(super) fn wants_files(&self) -> bool {
-        self.free.len() < FREE_FILES_WANTED
+    /// Whether old files should become free: few are, or none that holds a commit of `wanted` bytes.
+    pub(super) fn wants_files(&self, wanted: u64) -> bool {
+        self.free.len() < FREE_FILES_WANTED || self.free_slot(wanted, Urgency::Ordinary).is_none()
     }
 
     pub(super) fn is_starved(&self) -> bool {
@@ -211,8 +212,9 @@ impl Files {
         }
     }
 
-    /// Begins another file when few are free and the cap allows it, or when no file at all could
-    /// hold a commit of `wanted` bytes.
+    /// Begins another file when few are free and the cap allows it, or when fewer than two could
+    /// hold a commit of `wanted` bytes: the newest file is recycled only when another follows it, so
+    /// such commits need two to follow each other.
     pub(super) fn prepare(&mut self, wanted: u64, queue: &mut DiskQueue<'_>) {
         self.starved = false;
         self.prepare_more(wanted, queue);
@@ -224,7 +226,8 @@ impl Files {
         }
         let needed = wanted + BLOCK_BYTES as u64;
         let holds = |slot: &Slot| slot.bytes >= needed;
-        let too_small = !self.slots.iter().flatten().any(holds);
+        let large_enough = self.slots.iter().flatten().filter(|slot| holds(slot)).count();
+        let too_small = large_enough < FREE_FILES_WANTED;
         if self.free.len() >= FREE_FILES_WANTED && !too_small {
             return;
         }

@@ -152,9 +152,9 @@ impl Wal {
         self.files.free_bytes()
     }
 
-    /// Whether few files are free, so that old ones should be.
+    /// Whether few files are free, or none that is large enough, so that old ones should be.
     pub fn wants_files(&self) -> bool {
-        self.files.wants_files()
+        self.files.wants_files(self.wanted_bytes)
     }
 
     /// The bytes of all files.

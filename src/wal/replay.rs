@@ -125,6 +125,8 @@ pub struct Replay {
     current: usize,
     position: u64,
     window: usize,
+    /// The bytes of the window that was asked for.
+    asked: usize,
     reading: Reading,
     expected: Lsn,
     result: Replayed,
@@ -143,6 +145,7 @@ impl Replay {
             current: 0,
             position: 0,
             window: WINDOW_BYTES,
+            asked: 0,
             reading: Reading::Commits,
             expected: Lsn::new(1),
             result: Replayed::default(),
@@ -170,6 +173,9 @@ impl Replay {
             (TOKEN_OPEN, DiskDone::Opened { file, len }) => self.opening = Some((file, len)),
             (TOKEN_HEADER, DiskDone::Read(block)) => self.take_file_header(&block),
             (TOKEN_WINDOW, DiskDone::Read(window)) => {
+                if window.len() < self.asked {
+                    return Err(self.corrupt("the file is shorter than it was when it was opened"));
+                }
                 self.result.bytes += window.len() as u64;
                 let ended = match self.reading {
                     Reading::Commits => self.take_commits(&window)?,
@@ -234,6 +240,7 @@ impl Replay {
         let file = &self.files[self.current];
         let left = usize::try_from(file.len - self.position).unwrap_or(usize::MAX);
         let (file, position, len) = (file.handle.clone(), self.position, left.min(self.window));
+        self.asked = len;
         queue.push(TOKEN_WINDOW, DiskOp::Read { file, position, len });
         Ok(None)
     }
@@ -249,7 +256,8 @@ impl Replay {
         self.files.sort_by_key(|file| file.identity.generation);
         let Some(oldest) = self.files.first() else { return Ok(false) };
         self.expected = oldest.first_lsn;
-        let gap = self.files.iter().zip(first..).any(|(file, at)| file.identity.generation != at);
+        let mut generations = (0..).zip(self.files.iter().map(|file| file.identity.generation));
+        let gap = generations.any(|(index, generation)| generation - first != index);
         if gap {
             return Err(self.corrupt("a file of the sequence is missing"));
         }
@@ -321,7 +329,7 @@ impl Replay {
             self.result.torn = true;
         }
         self.position += window.len() as u64;
-        Ok(window.is_empty() || self.position >= file_len)
+        Ok(self.position >= file_len)
     }
 }
 
@@ -357,4 +365,66 @@ fn batch_is_whole(batch: &[u8]) -> bool {
     let Some(crc) = batch.get(CRC_AT..COVERED_FROM) else { return false };
     let stored = u32::from_be_bytes(crc.try_into().expect("four bytes"));
     stored == crc32c(&batch[COVERED_FROM..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::file_header;
+    use super::*;
+    use crate::io::{Buffer, DiskRequest, OpenFile};
+
+    #[derive(Debug)]
+    struct NoFile;
+
+    impl OpenFile for NoFile {
+        fn as_any(&self) -> &dyn core::any::Any {
+            self
+        }
+    }
+
+    /// A file that was found with three blocks, of which `readable` bytes behind the first are there.
+    fn replay(readable: usize) -> Result<Replayed, ReplayError> {
+        let bytes = 3 * BLOCK_BYTES as u64;
+        let identity = FileIdentity { wal_id: 7, generation: 1 };
+        let (mut replay, mut requests) = (Replay::new(FileName::new("/wal")), Vec::new());
+        replay.start(&mut DiskQueue::new(0, &mut requests));
+        for _ in 0..20 {
+            let DiskRequest { token, op, .. } = requests.pop().expect("asked until it is done");
+            let done = match op {
+                DiskOp::List { .. } => {
+                    let (name, kind) = ("00.wal".to_owned(), crate::io::EntryKind::File);
+                    DiskDone::Listed(vec![DirectoryEntry { name, kind, len: bytes }])
+                }
+                DiskOp::Open { .. } => {
+                    DiskDone::Opened { file: FileHandle::new(NoFile), len: bytes }
+                }
+                DiskOp::Read { position: 0, len, .. } => {
+                    let mut block = Buffer::with_capacity(len);
+                    block.extend(&file_header(identity, Lsn::new(1), bytes));
+                    block.pad_to_block();
+                    DiskDone::Read(block.range(0..len))
+                }
+                DiskOp::Read { position, len, .. } => {
+                    let end = BLOCK_BYTES + readable;
+                    let len = len.min(end.saturating_sub(position as usize));
+                    DiskDone::Read(MemoryRange::copy_of(&vec![0; len]))
+                }
+                other => unreachable!("{other:?}"),
+            };
+            let mut queue = DiskQueue::new(0, &mut requests);
+            if let Some(replayed) = replay.completed(token, Ok(done), &mut queue)? {
+                return Ok(replayed);
+            }
+        }
+        panic!("replay does not end");
+    }
+
+    #[test]
+    fn a_file_that_became_shorter_is_no_end_and_no_loop() {
+        assert!(replay(2 * BLOCK_BYTES).unwrap().entries.is_empty());
+        for readable in [0, BLOCK_BYTES] {
+            let error = replay(readable).unwrap_err();
+            assert!(matches!(error, ReplayError::Corrupt { .. }), "{readable}: {error}");
+        }
+    }
 }

@@ -29,8 +29,13 @@ pub fn varint(value: i64) -> Vec<u8> {
 
 /// One record with a null key.
 pub fn record(offset_delta: i64, value: &[u8]) -> Vec<u8> {
+    record_later(0, offset_delta, value)
+}
+
+/// One record with a null key, so many milliseconds after the batch's first.
+pub fn record_later(timestamp_delta: i64, offset_delta: i64, value: &[u8]) -> Vec<u8> {
     let mut body = vec![0];
-    body.extend(varint(0));
+    body.extend(varint(timestamp_delta));
     body.extend(varint(offset_delta));
     body.extend(varint(-1));
     body.extend(varint(value.len() as i64));

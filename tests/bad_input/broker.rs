@@ -29,6 +29,11 @@ fn command(directory: &str, port: u16) -> Command {
 
 impl Broker {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With settings of its own.
+    pub fn start_with(settings: &[&str]) -> Self {
         if let Ok(address) = std::env::var("BAD_INPUT_AGAINST") {
             return Self { process: None, address: address.parse().unwrap() };
         }
@@ -38,6 +43,7 @@ impl Broker {
         let directory = std::env::temp_dir().join(name);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut child = command(directory.to_str().unwrap(), port)
+            .args(settings.iter().flat_map(|setting| ["--set", *setting]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -13,7 +13,7 @@ use crate::batches::{
     PRODUCER_ID, Plain, RECORD_COUNT, record, varint,
 };
 use crate::broker::Broker;
-use crate::client::{Client, Heard, request, with_produce};
+use crate::client::{Client, Heard, Produced, request, with_fetch, with_produce};
 
 /// The default of `max.message.bytes`.
 const MESSAGE_BYTES_MAX: usize = 1_048_588;
@@ -254,4 +254,51 @@ fn one_bad_partition_does_not_hurt_another() {
     let (corrupt, unknown) = (ErrorCode::CorruptMessage, ErrorCode::UnknownTopicOrPartition);
     assert_eq!(codes, BTreeMap::from([(0, 0), (1, corrupt.code()), (2, 0), (3, unknown.code())]));
     broker.is_well();
+}
+
+/// A batch is answered however it compares with the memory for recent data: 48 MiB here.
+#[test]
+fn a_batch_larger_than_the_memory_is_appended_and_one_larger_than_a_segment_refused() {
+    let settings = ["memory.bytes=67108864", "socket.request.max.bytes=104857600"];
+    let broker = Broker::start_with(&settings);
+    let mut client = Client::connect(&broker);
+    client.create_topic("huge", 1, &[("max.message.bytes", "100000000")]);
+    let batch = Plain::of(&[&vec![b'x'; 64 << 20]]).bytes();
+    for offset in 0..3 {
+        let produced = client.produce("huge", Some(&batch));
+        assert_eq!((produced.code, produced.base_offset), (0, offset));
+    }
+    broker.is_well();
+    let sizes = [("max.message.bytes", "4000000"), ("segment.bytes", "1048576")];
+    client.create_topic("short", 1, &sizes);
+    let batch = Plain::of(&[&vec![b'x'; 2 << 20]]).bytes();
+    let produced = client.produce("short", Some(&batch));
+    assert_eq!(produced.code, ErrorCode::RecordListTooLarge.code());
+    let batch = Plain::of(&[&vec![b'x'; 1 << 19]]).bytes();
+    assert_eq!(client.produce("short", Some(&batch)), Produced { code: 0, base_offset: 0 });
+    broker.is_well();
+}
+
+/// Kafka goes by the topic's setting, and refuses even what is not compressed.
+#[test]
+fn zstd_is_not_given_to_clients_that_do_not_know_it() {
+    let broker = Broker::start();
+    let mut client = Client::connect(&broker);
+    client.create_topic("zstd", 1, &[("compression.type", "zstd")]);
+    client.create_topic("plain", 1, &[]);
+    for (topic, version, expected) in [
+        ("zstd", 9, ErrorCode::UnsupportedCompressionType.code()),
+        ("zstd", 10, 0),
+        ("plain", 9, 0),
+    ] {
+        assert_eq!(client.produce(topic, Some(&good().bytes())).code, 0);
+        let (code, bytes) = with_fetch(topic, 0, 0, |fetch| {
+            client.ask(version, fetch, |answer| {
+                let topic = answer.responses.iter().next().unwrap();
+                let partition = topic.partitions.iter().next().unwrap();
+                (partition.error_code, partition.records.map_or(0, |records| records.len()))
+            })
+        });
+        assert_eq!((code, bytes > 0), (expected, expected == 0), "{topic} {version}");
+    }
 }

@@ -135,7 +135,7 @@ fn a_header_that_announces_much_allocates_nothing() {
     bytes[8..12].copy_from_slice(&i32::MAX.to_be_bytes());
     bytes[16] = 2;
     bytes[57..61].copy_from_slice(&i32::MAX.to_be_bytes());
-    let (error, peak) = peak_of(|| validate(&bytes, &rules, &mut Vec::new()).err());
+    let (error, peak) = peak_of(|| validate(&bytes, &rules).err());
     assert_eq!((error, peak), (Some(Invalid::Incomplete), 0));
     let length = (bytes.len() - 12) as u32;
     bytes[8..12].copy_from_slice(&length.to_be_bytes());
@@ -143,6 +143,6 @@ fn a_header_that_announces_much_allocates_nothing() {
     let mut header = BatchHeader::decode(&bytes).expect("a whole header");
     header.crc = millstream::record::crc32c(&bytes[21..]);
     bytes[..HEADER_BYTES].copy_from_slice(&header.encode());
-    let (error, peak) = peak_of(|| validate(&bytes, &rules, &mut Vec::new()).err());
+    let (error, peak) = peak_of(|| validate(&bytes, &rules).err());
     assert_eq!((error, peak), (Some(Invalid::RecordCount), 0));
 }

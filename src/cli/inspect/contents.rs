@@ -10,7 +10,7 @@ use crate::cli::json::Json;
 use crate::io::{DiskError, EntryKind, FileName};
 use crate::metadata::{Image, MetadataEntry};
 use crate::store::Sources;
-use crate::types::Uuid;
+use crate::types::{Instant, Uuid};
 use crate::wal::{EntryKind as LogEntryKind, Replayed, ReplayedEntry};
 
 const META_PROPERTIES: &str = "meta.properties";
@@ -101,7 +101,10 @@ impl Contents {
                 files.fold((0, 0), |(count, bytes), file| (count + 1, bytes + file.len));
             self.logs.push(WriteAheadLog { name: entry.name, files: count, file_bytes, summary });
         }
-        self.sources = Sources::of(replayed);
+        match Sources::of(replayed, Instant::new(0)) {
+            Ok(sources) => self.sources = sources,
+            Err(damaged) => self.warnings.push(format!("a start would fail: {damaged}")),
+        }
     }
 
     /// The newest snapshot that is whole, and the entries behind it.

@@ -7,12 +7,15 @@ use super::DecompressError;
 /// The first step in which output is allocated; each next one is as large as all before.
 const STEP_BYTES: usize = 16 * 1024;
 
+/// A decoder that gives its output piece by piece.
+pub(super) type Stream<'a> = flate2::bufread::MultiGzDecoder<&'a [u8]>;
+
 pub(super) fn decompress(
     input: &[u8],
     bytes_max: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), DecompressError> {
-    let mut decoder = flate2::bufread::MultiGzDecoder::new(input);
+    let mut decoder = Stream::new(input);
     loop {
         // One byte more than allowed tells a full output from one that is too large.
         let step = out.len().max(STEP_BYTES).min(bytes_max.saturating_add(1) - out.len());

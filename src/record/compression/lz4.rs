@@ -2,6 +2,8 @@
 //! other clients' frames may have larger or linked blocks, checksums and a content size, all of
 //! which are read and verified here. Linked blocks are more than Kafka's own reader takes.
 
+use core::hash::Hasher as _;
+
 use lz4_flex::block;
 use twox_hash::XxHash32;
 
@@ -90,6 +92,48 @@ impl Frame {
         self.flags & flag != 0
     }
 
+    /// Appends the next block to `out`; `false` at the mark that ends the frame.
+    fn next_block(
+        &self,
+        input: &mut Input<'_>,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, DecompressError> {
+        let length = input.take_u32()?;
+        if length == 0 {
+            return Ok(false);
+        }
+        let block = input.take((length & !STORED) as usize)?;
+        if block.len() > self.block_bytes_max {
+            return Err(DecompressError::Corrupt);
+        }
+        if self.has(BLOCK_CHECKSUM) {
+            input.verify(block)?;
+        }
+        if length & STORED == 0 {
+            self.decompress_block(block, bytes_max, out)?;
+        } else if block.len() > bytes_max - out.len() {
+            return Err(DecompressError::TooLarge);
+        } else {
+            reserve(out, block.len(), bytes_max);
+            out.extend_from_slice(block);
+        }
+        Ok(true)
+    }
+
+    /// What stands behind the last block: perhaps the checksum of all content, and nothing else.
+    fn end(
+        &self,
+        mut input: Input<'_>,
+        checksum: impl FnOnce() -> u32,
+        content_bytes: u64,
+    ) -> Result<(), DecompressError> {
+        let intact = !self.has(CONTENT_CHECKSUM) || input.take_u32()? == checksum();
+        let whole = self.content_bytes.is_none_or(|bytes| bytes == content_bytes);
+        let exact = intact && whole && input.0.is_empty();
+        if exact { Ok(()) } else { Err(DecompressError::Corrupt) }
+    }
+
     fn decompress_block(
         &self,
         content: &[u8],
@@ -135,32 +179,50 @@ pub(super) fn decompress(
 ) -> Result<(), DecompressError> {
     let mut input = Input(input);
     let frame = Frame::read(&mut input)?;
-    loop {
-        let length = input.take_u32()?;
-        if length == 0 {
-            break;
-        }
-        let block = input.take((length & !STORED) as usize)?;
-        if block.len() > frame.block_bytes_max {
-            return Err(DecompressError::Corrupt);
-        }
-        if frame.has(BLOCK_CHECKSUM) {
-            input.verify(block)?;
-        }
-        if length & STORED == 0 {
-            frame.decompress_block(block, bytes_max, out)?;
-        } else if block.len() > bytes_max - out.len() {
-            return Err(DecompressError::TooLarge);
-        } else {
-            reserve(out, block.len(), bytes_max);
-            out.extend_from_slice(block);
-        }
+    while frame.next_block(&mut input, bytes_max, out)? {}
+    let checksum = || XxHash32::oneshot(0, out);
+    frame.end(input, checksum, out.len() as u64)
+}
+
+/// A frame block by block.
+pub(super) struct Blocks<'a> {
+    input: Input<'a>,
+    frame: Frame,
+    checksum: XxHash32,
+    bytes: u64,
+    ended: bool,
+}
+
+impl<'a> Blocks<'a> {
+    pub(super) fn new(input: &'a [u8]) -> Result<Self, DecompressError> {
+        let mut input = Input(input);
+        let frame = Frame::read(&mut input)?;
+        Ok(Self { input, frame, checksum: XxHash32::with_seed(0), bytes: 0, ended: false })
     }
-    if frame.has(CONTENT_CHECKSUM) {
-        input.verify(out)?;
+
+    /// Puts the next block into `out`, behind what later blocks may refer to. Returns where the
+    /// block starts; where nothing starts, the frame has ended.
+    pub(super) fn next(&mut self, out: &mut Vec<u8>) -> Result<usize, DecompressError> {
+        let kept = out.len().min(WINDOW_BYTES);
+        out.drain(..out.len() - kept);
+        while !self.ended && out.len() == kept {
+            self.take_block(out, kept)?;
+        }
+        Ok(kept)
     }
-    let whole = frame.content_bytes.is_none_or(|bytes| bytes == out.len() as u64);
-    if whole && input.0.is_empty() { Ok(()) } else { Err(DecompressError::Corrupt) }
+
+    fn take_block(&mut self, out: &mut Vec<u8>, kept: usize) -> Result<(), DecompressError> {
+        self.ended = !self.frame.next_block(&mut self.input, usize::MAX, out)?;
+        self.bytes += (out.len() - kept) as u64;
+        if self.frame.has(CONTENT_CHECKSUM) {
+            self.checksum.write(&out[kept..]);
+        }
+        if self.ended {
+            let (input, checksum) = (Input(self.input.0), || self.checksum.finish_32());
+            self.frame.end(input, checksum, self.bytes)?;
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn compress(input: &[u8], out: &mut Vec<u8>) {

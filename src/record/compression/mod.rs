@@ -6,10 +6,13 @@
 mod gzip;
 mod lz4;
 mod snappy;
+mod stream;
 mod zstd;
 
 use core::fmt;
 use core::ops::RangeInclusive;
+
+pub use self::stream::Decompressor;
 
 /// The codecs of batch attributes, with their numbers on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

@@ -17,18 +17,47 @@ pub(super) fn decompress(
     bytes_max: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), DecompressError> {
-    let Some(mut rest) = input.strip_prefix(MAGIC) else {
-        return decompress_block(input, bytes_max, out);
-    };
-    rest = rest.get(VERSIONS.len()..).ok_or(DecompressError::Corrupt)?;
-    while !rest.is_empty() {
-        let (length, behind) = rest.split_first_chunk().ok_or(DecompressError::Corrupt)?;
-        let length = u32::from_be_bytes(*length) as usize;
-        let block = behind.get(..length).ok_or(DecompressError::Corrupt)?;
-        decompress_block(block, bytes_max, out)?;
-        rest = &behind[length..];
-    }
+    let mut blocks = Blocks::new(input)?;
+    while blocks.next(bytes_max, out)? {}
     Ok(())
+}
+
+/// The blocks of an input, one by one.
+pub(super) struct Blocks<'a> {
+    rest: &'a [u8],
+    framed: bool,
+    ended: bool,
+}
+
+impl<'a> Blocks<'a> {
+    pub(super) fn new(input: &'a [u8]) -> Result<Self, DecompressError> {
+        let Some(rest) = input.strip_prefix(MAGIC) else {
+            return Ok(Self { rest: input, framed: false, ended: false });
+        };
+        let rest = rest.get(VERSIONS.len()..).ok_or(DecompressError::Corrupt)?;
+        Ok(Self { rest, framed: true, ended: rest.is_empty() })
+    }
+
+    /// Appends the next block to `out`, which may have `bytes_max` bytes then; `false` when there
+    /// is none.
+    pub(super) fn next(
+        &mut self,
+        bytes_max: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, DecompressError> {
+        if self.ended {
+            return Ok(false);
+        }
+        let mut block = std::mem::take(&mut self.rest);
+        if self.framed {
+            let (length, behind) = block.split_first_chunk().ok_or(DecompressError::Corrupt)?;
+            let length = u32::from_be_bytes(*length) as usize;
+            (block, self.rest) = behind.split_at_checked(length).ok_or(DecompressError::Corrupt)?;
+        }
+        self.ended = self.rest.is_empty();
+        decompress_block(block, bytes_max, out)?;
+        Ok(true)
+    }
 }
 
 fn decompress_block(

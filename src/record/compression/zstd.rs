@@ -1,7 +1,7 @@
 //! Zstandard (RFC 8878).
 //!
-//! Frames are decoded whole into the output. The streaming decoder would first allocate the window
-//! that a frame's header asks for, up to 128 MiB for a batch of a hundred bytes.
+//! Where all output is wanted, frames are decoded whole into it: the streaming decoder allocates the
+//! window that a frame's header asks for, up to 128 MiB, though what no output fills is never touched.
 
 use std::io::Cursor;
 
@@ -38,6 +38,18 @@ pub(super) fn decompress(
         // Given back before the larger one is taken, since nothing in it is kept.
         *out = Vec::new();
     }
+}
+
+/// The largest window, as with Kafka's reader: 128 MiB, which level 22 asks for.
+const WINDOW_LOG_MAX: u32 = 27;
+
+/// A decoder that gives its output piece by piece.
+pub(super) type Stream<'a> = ::zstd::stream::read::Decoder<'static, &'a [u8]>;
+
+pub(super) fn stream(input: &[u8]) -> Result<Stream<'_>, DecompressError> {
+    let mut decoder = Stream::with_buffer(input).map_err(|_| DecompressError::Corrupt)?;
+    decoder.window_log_max(WINDOW_LOG_MAX).map_err(|_| DecompressError::Corrupt)?;
+    Ok(decoder)
 }
 
 /// The room for a first attempt, by the bytes there are rather than the length they announce.

@@ -6,13 +6,19 @@ use crate::sim::broker::SimBroker;
 /// to by a send.
 const SLACK_BYTES: usize = 2 << 20;
 const TAIL_BYTES_MAX: usize = 1 << 20;
+/// A quarter of the memory for requests, and one request, which may be larger.
+const LENT_BYTES_MAX: usize = (32 + 96) << 10;
 
 pub(in crate::sim) fn check(broker: Option<&mut SimBroker>) -> Result<(), String> {
     let Some(broker) = broker else { return Ok(()) };
-    for shard in broker.shards.iter().flatten() {
+    for shard in broker.shards.iter_mut().flatten() {
         let tails = shard.store().tail_bytes();
         if tails > TAIL_BYTES_MAX + SLACK_BYTES {
             return Err(format!("tails hold {tails} bytes"));
+        }
+        let lent = shard.lent_bytes();
+        if lent > LENT_BYTES_MAX {
+            return Err(format!("{lent} bytes are on their way to other cores"));
         }
     }
     Ok(())

@@ -53,10 +53,17 @@ pub(in crate::sim) struct Producer {
     next: BTreeMap<Key, (i32, u64)>,
     refresh: bool,
     compression: Compression,
+    /// No batch may be larger.
+    segment_bytes: u64,
 }
 
 impl Producer {
-    pub(in crate::sim) fn new(client: u32, idempotent: bool, view: &mut View<'_>) -> Self {
+    pub(in crate::sim) fn new(
+        client: u32,
+        idempotent: bool,
+        segment_bytes: u64,
+        view: &mut View<'_>,
+    ) -> Self {
         if idempotent {
             view.model.idempotent.insert(client);
         }
@@ -74,6 +81,7 @@ impl Producer {
             next: BTreeMap::new(),
             refresh: true,
             compression: Compression::new(codec),
+            segment_bytes,
         }
     }
 
@@ -291,6 +299,7 @@ impl Producer {
         let mut builder =
             BatchBuilder::new(BatchOptions { producer, compression, ..BatchOptions::default() });
         let most = if view.prng.percent(5) { 20_000 } else { 600 };
+        let most = most.min(self.segment_bytes / (2 * count));
         let mut identities = Vec::new();
         for _ in 0..count {
             let identity = Identity { client: self.client, number: *number };
