@@ -63,6 +63,38 @@ fn unfinished_requests_hold_a_bounded_amount_and_stop_nobody_else() {
     broker.is_well();
 }
 
+/// Clients that send their frames drop by drop hold all the memory there is, until others want it.
+#[test]
+fn whoever_sends_drop_by_drop_makes_way() {
+    let broker = Broker::start();
+    broker.is_well();
+    let frame = [&(100u32 << 20).to_be_bytes()[..], &vec![0; 95 << 20]].concat();
+    let mut slow = Vec::new();
+    for _ in 0..6 {
+        let mut client = Client::connect(&broker);
+        client.stream.set_write_timeout(Some(Duration::from_millis(400))).unwrap();
+        let _ = std::io::Write::write_all(&mut client.stream, &frame);
+        slow.push(client);
+    }
+    let (enough, is_enough) = std::sync::mpsc::channel();
+    let dripping = std::thread::spawn(move || {
+        while is_enough.recv_timeout(Duration::from_secs(1)).is_err() {
+            for client in &mut slow {
+                let _ = std::io::Write::write(&mut client.stream, &[0]);
+            }
+        }
+    });
+    let mut client = Client::connect(&broker);
+    client.stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    client.stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
+    client.create_topic("large", 1, &[("max.message.bytes", "30000000")]);
+    let batch = Plain::of(&[&vec![b'x'; 20_000_000]]).bytes();
+    assert_eq!(client.produce("large", Some(&batch)).code, 0);
+    broker.is_well();
+    enough.send(()).unwrap();
+    dripping.join().unwrap();
+}
+
 /// Fills a topic and gives the bytes it has.
 fn fill(broker: &Broker, topic: &str, batches: usize) -> u64 {
     let mut client = Client::connect(broker);
