@@ -1,6 +1,7 @@
 //! What clients can make the broker hold: bounded, whatever they announce, send or do not read.
 
 use std::io::Read as _;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use millstream::protocol::Array;
@@ -76,9 +77,9 @@ fn whoever_sends_drop_by_drop_makes_way() {
         let _ = std::io::Write::write_all(&mut client.stream, &frame);
         slow.push(client);
     }
-    let (enough, is_enough) = std::sync::mpsc::channel();
+    let (enough, is_enough) = channel();
     let dripping = std::thread::spawn(move || {
-        while is_enough.recv_timeout(Duration::from_secs(1)).is_err() {
+        while is_enough.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
             for client in &mut slow {
                 let _ = std::io::Write::write(&mut client.stream, &[0]);
             }
@@ -207,4 +208,25 @@ fn a_decompression_bomb_costs_a_bounded_amount() {
         assert!(grown < 1024 * MIB, "{codec:?}: {grown} bytes");
         broker.is_well();
     }
+}
+
+/// Decompression that is ordered without end keeps busy who orders it; files are opened meanwhile.
+#[test]
+fn a_flood_of_decompression_bombs_keeps_nobody_from_the_disk() {
+    let broker = Broker::start();
+    let mut client = Client::connect(&broker);
+    client.create_topic("flood", 1, &[]);
+    assert_eq!(client.produce("flood", Some(&bomb(Codec::Gzip, 60 << 20))).code, 0);
+    let partitions = [ListOffsetsPartition { timestamp: 1_600_000_000_000, ..Default::default() }];
+    let topics = [ListOffsetsTopic { name: "flood", partitions: Array::new(&partitions) }];
+    let topics = Array::new(&topics);
+    let list = ListOffsetsRequest { replica_id: -1, topics, ..Default::default() };
+    let list = request(1, 5, &list).repeat(128);
+    let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(&broker)).collect();
+    clients.iter_mut().for_each(|client| client.send(&list));
+    std::thread::sleep(Duration::from_millis(100));
+    let start = std::time::Instant::now();
+    // The write-ahead log goes on in new files.
+    fill(&broker, "beside", 200);
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }
