@@ -194,6 +194,11 @@ fn item(ctx: &Context<'_>, wanted: Wanted) -> Item {
 }
 
 impl Fetch {
+    /// About the memory that it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.items)
+    }
+
     /// When the wait ends.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.until

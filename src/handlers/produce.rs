@@ -322,6 +322,11 @@ impl Produce {
         outcome.is_some_and(|outcome| self.decide(item, outcome))
     }
 
+    /// About the memory that it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.items) + size_of_val(&*self.topics)
+    }
+
     /// Whether there is no response.
     pub(super) fn is_silent(&self) -> bool {
         self.acks == 0

@@ -10,6 +10,9 @@ use crate::types::{ConnectionId, Instant, Map};
 
 /// Requests of one connection that may wait for their answers at the same time.
 const PIPELINE_MAX: usize = 128;
+/// A connection is not read from while its waiting requests take more than this: a request of a few
+/// bytes can be about ten thousand partitions of a session.
+const WAITING_BYTES_MAX: usize = 1 << 20;
 /// A connection with more than this to send, now or when its turn comes, is not read from.
 const OUTBOX_BYTES_MAX: u64 = 256 << 10;
 /// A client that takes nothing for this long although something is to be sent is cut off: what it
@@ -37,6 +40,8 @@ pub(super) struct Connection {
     pub(super) outbox: Outbox,
     pub(super) pipeline: Pipeline,
     pub(super) waiting: SmallVec<[OperationId; 2]>,
+    /// Memory of those that wait.
+    pub(super) waiting_bytes: usize,
     pub(super) paused: Paused,
     /// The driver was told nothing more to read.
     pub(super) asleep: bool,
@@ -56,6 +61,7 @@ impl Connection {
         self.paused == Paused::default()
             && !self.closing
             && self.pipeline.len() < PIPELINE_MAX
+            && self.waiting_bytes <= WAITING_BYTES_MAX
             && self.pipeline.bytes() + self.outbox.bytes() <= OUTBOX_BYTES_MAX
     }
 
@@ -93,6 +99,7 @@ impl Connections {
             outbox: Outbox::default(),
             pipeline: Pipeline::default(),
             waiting: SmallVec::new(),
+            waiting_bytes: 0,
             paused: Paused::default(),
             asleep: false,
             closing: false,

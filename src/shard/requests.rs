@@ -134,10 +134,13 @@ impl Shard {
         kind: Kind,
     ) {
         let deadline = Operation::due(&kind);
-        let operation = Operation { connection, turn, correlation_id, version, deadline, kind };
+        let memory_bytes = kind.memory_bytes();
+        let operation =
+            Operation { connection, turn, correlation_id, version, memory_bytes, deadline, kind };
         let id = self.operations.insert(operation);
         let open = self.connections.get_mut(connection).expect("its request is being handled");
         open.waiting.push(id);
+        open.waiting_bytes += memory_bytes;
     }
 
     /// Sends the responder's frame as the answer to the request at `turn`.
@@ -169,9 +172,10 @@ impl Shard {
             return;
         }
         let operation = self.operations.remove(id).expect("it has just been settled");
-        let Operation { connection, turn, .. } = operation;
+        let Operation { connection, turn, memory_bytes, .. } = operation;
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.waiting.retain(|waiting| *waiting != id);
+        open.waiting_bytes -= memory_bytes;
         match settled {
             Settled::Waiting => unreachable!("handled above"),
             Settled::Responded => self.respond(connection, turn),

@@ -5,6 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use millstream::protocol::Array;
+use millstream::protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use millstream::protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
@@ -165,6 +166,38 @@ fn answers_that_wait_for_their_turn_hold_a_bounded_amount() {
     clients[0].stream.read_exact(&mut id).unwrap();
     assert_eq!(id[4..], 1i32.to_be_bytes());
     broker.is_well();
+}
+
+/// Requests that wait have a part for each of their partitions.
+#[test]
+fn requests_that_wait_hold_a_bounded_amount() {
+    let broker = Broker::start();
+    Client::connect(&broker).create_topic("wide", 5000, &[]);
+    broker.is_well();
+    let partition = |partition| FetchPartition { partition, ..Default::default() };
+    let partitions: Vec<FetchPartition> = (0..5000).map(partition).collect();
+    let topics =
+        [FetchTopic { topic: "wide", partitions: Array::new(&partitions), ..Default::default() }];
+    let topics = Array::new(&topics);
+    let fetch = FetchRequest {
+        max_wait_ms: 600_000,
+        min_bytes: 1,
+        max_bytes: 1,
+        session_epoch: -1,
+        topics,
+        ..Default::default()
+    };
+    let fetch = request(1, 11, &fetch);
+    // What a first one takes for itself and leaves behind.
+    Client::connect(&broker).send(&fetch);
+    broker.is_well();
+    let before = broker.resident_bytes();
+    let mut client = Client::connect(&broker);
+    client.stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let _ = std::io::Write::write_all(&mut client.stream, &fetch.repeat(120));
+    broker.is_well();
+    let grown = broker.resident_bytes().saturating_sub(before);
+    assert!(grown < 32 * MIB, "{grown} bytes");
 }
 
 /// A batch of about a megabyte or less that is this many bytes without its compression.
