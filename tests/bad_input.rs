@@ -10,6 +10,10 @@ mod broker;
 mod client;
 #[path = "bad_input/framing.rs"]
 mod framing;
+#[path = "bad_input/leaving.rs"]
+mod leaving;
+#[path = "bad_input/many.rs"]
+mod many;
 #[path = "bad_input/memory.rs"]
 mod memory;
 #[path = "bad_input/records.rs"]

@@ -6,6 +6,7 @@
 mod storage;
 #[path = "../fuzz/src/wire.rs"]
 mod wire;
+#[expect(dead_code, reason = "clients that leave are for the tests of a shard")]
 #[path = "shard/world.rs"]
 mod world;
 

@@ -29,6 +29,15 @@ fn a_produce_allocates_nothing() {
     check("produces", 0, allocated);
 }
 
+/// A client's end cannot be told from its having left while what it sent cannot all be read.
+#[test]
+fn a_client_that_left_is_not_waited_for_as_long_as_it_asked() {
+    let mut world = World::new();
+    let hours = 3_600_000 * 24;
+    let seconds = world.seconds_until_left(&world::waiting_fetch(0, hours).repeat(300));
+    assert!((20..60).contains(&seconds), "closed after {seconds} s");
+}
+
 #[test]
 fn a_fetch_allocates_nothing() {
     let (mut world, produce) = (World::new(), world::produce());

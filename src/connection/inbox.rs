@@ -13,6 +13,8 @@ const SMALL_REST_BYTES: usize = 16 << 10;
 /// How much of a large frame is read at once: as much as has arrived already, within these.
 const READ_BYTES_MIN: usize = 64 << 10;
 const READ_BYTES_MAX: usize = 1 << 20;
+/// Memory that a connection keeps for its next frames.
+const KEPT_BYTES_MAX: usize = 4 << 20;
 
 /// Why a stream cannot be understood. The connection is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,6 +118,11 @@ impl Inbox {
         storage.copy_within(handled..held, 0);
         self.storage = storage;
         self.held = held - handled;
+        // A client that goes on with small requests is never at rest.
+        if handled > 0 && self.storage.capacity() > KEPT_BYTES_MAX {
+            self.storage.truncate(self.held);
+            self.storage.shrink_to_fit();
+        }
     }
 
     /// Gives memory back that a connection at rest does not need.
@@ -215,6 +222,17 @@ mod tests {
         inbox.keep(&shared[..4]);
         assert!(inbox.space(&mut shared).len() <= READ_BYTES_MIN);
         assert!(inbox.capacity_bytes() <= 2 * READ_BYTES_MIN);
+    }
+
+    #[test]
+    fn the_memory_of_a_large_frame_goes_with_it() {
+        let mut inbox = Inbox::default();
+        let stream = [frame(&vec![1; 8 << 20]), frame(b"next")[..6].to_vec()].concat();
+        inbox.keep(&stream);
+        let (storage, held) = inbox.take();
+        inbox.put_back(storage, held, (8 << 20) + LENGTH_BYTES);
+        assert_eq!((inbox.held_bytes(), inbox.missing_bytes()), (6, 2));
+        assert!(inbox.capacity_bytes() <= KEPT_BYTES_MAX);
     }
 
     #[test]

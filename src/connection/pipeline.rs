@@ -41,6 +41,15 @@ pub struct Response {
 }
 
 impl Response {
+    /// What it comes to, with its parts.
+    fn len(&self) -> u64 {
+        let part = |(_, part): &(usize, Inserted)| match part {
+            Inserted::Memory(range) => range.len() as u64,
+            Inserted::File { len, .. } => *len,
+        };
+        self.bytes.len() as u64 + self.inserted.iter().map(part).sum::<u64>()
+    }
+
     fn send(self, outbox: &mut Outbox) {
         write_out(&self.bytes, self.inserted, outbox);
     }
@@ -73,12 +82,18 @@ enum Slot {
 pub struct Pipeline {
     slots: VecDeque<Slot>,
     first: u64,
+    bytes: u64,
 }
 
 impl Pipeline {
     /// Requests that have not been answered.
     pub fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// Bytes of responses that wait for those before them.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Whether all have been answered.
@@ -110,6 +125,7 @@ impl Pipeline {
     /// Answers the request at `turn`, now or when its turn comes; `None` is no answer at all.
     pub fn respond(&mut self, turn: Turn, response: Option<Response>, outbox: &mut Outbox) {
         let index = usize::try_from(turn.0 - self.first).expect("answered once");
+        self.bytes += response.as_ref().map_or(0, Response::len);
         self.slots[index] = response.map_or(Slot::Silent, Slot::Ready);
         self.flush(outbox);
     }
@@ -123,6 +139,7 @@ impl Pipeline {
         while let Some(slot) = self.slots.pop_front_if(|slot| !matches!(slot, Slot::Waiting)) {
             self.first += 1;
             if let Slot::Ready(response) = slot {
+                self.bytes -= response.len();
                 response.send(outbox);
             }
         }
@@ -145,11 +162,12 @@ mod tests {
         pipeline.respond(turns[2], response("c"), &mut outbox);
         pipeline.respond(turns[1], None, &mut outbox);
         assert!(outbox.is_empty() && pipeline.is_next(turns[0]));
+        assert_eq!(pipeline.bytes(), 1);
         let memory = Inserted::Memory(MemoryRange::copy_of(b"xy"));
         let first = Response { bytes: b"ab".to_vec(), inserted: smallvec::smallvec![(1, memory)] };
         pipeline.respond(turns[0], Some(first), &mut outbox);
         pipeline.answered(turns[3], &mut outbox);
-        assert!(pipeline.is_empty());
+        assert!(pipeline.is_empty() && pipeline.bytes() == 0);
         let sent: Vec<u8> = outbox
             .pieces()
             .flat_map(|piece| match piece {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answer, Decision, Policy};
 use crate::metadata::{
-    Image, InvalidTopicName, MetadataRecord, PartitionState, resource_type, validate_topic_name,
-    would_collide,
+    Image, InvalidTopicName, MetadataRecord, PartitionState, name_in_metrics, resource_type,
+    validate_topic_name,
 };
 use crate::prng::Prng;
 use crate::types::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
@@ -121,20 +121,24 @@ pub(super) fn decide(
         *names.entry(&topic.name).or_default() += 1;
     }
     let mut records = Vec::new();
-    let mut accepted = BTreeSet::<&str>::new();
+    let mut in_metrics = BTreeMap::<String, &str>::new();
+    if topics.iter().any(|topic| collides(&topic.name)) {
+        let known = image.topics().map(|topic| &*topic.name).filter(|name| collides(name));
+        in_metrics.extend(known.map(|name| (name_in_metrics(name), name)));
+    }
     let mut results = Vec::new();
     let mut partitions_left = PARTITIONS_MAX as usize;
     for topic in topics {
         let result = if names[topic.name.as_str()] > 1 {
             Err(CreateTopicError::Duplicate(topic.name.clone()))
         } else {
-            check_name(image, &accepted, &topic.name)
+            check_name(image, &in_metrics, &topic.name)
                 .and_then(|()| plan(image, policy, topic))
                 .and_then(|plan| within(&mut partitions_left, plan))
                 .map(|plan| create(policy, prng, topic, &plan, &mut records))
         };
-        if result.is_ok() {
-            accepted.insert(&topic.name);
+        if result.is_ok() && collides(&topic.name) {
+            in_metrics.insert(name_in_metrics(&topic.name), &topic.name);
         }
         results.push(result);
     }
@@ -145,24 +149,26 @@ pub(super) fn decide(
     Decision { records, answer: Answer::Created(results) }
 }
 
+/// Whether another name could be the same in metrics.
+fn collides(name: &str) -> bool {
+    name.contains(['.', '_'])
+}
+
 fn check_name(
     image: &Image,
-    accepted: &BTreeSet<&str>,
+    in_metrics: &BTreeMap<String, &str>,
     name: &str,
 ) -> Result<(), CreateTopicError> {
     if image.topic_named(name).is_some() {
         return Err(CreateTopicError::Exists(name.to_owned()));
     }
     validate_topic_name(name).map_err(CreateTopicError::Name)?;
-    if name.contains(['.', '_']) {
-        let known = image.topics().map(|topic| &*topic.name);
-        let other = known.chain(accepted.iter().copied()).find(|other| would_collide(other, name));
-        if let Some(other) = other {
-            let (name, other) = (name.to_owned(), other.to_owned());
-            return Err(CreateTopicError::Collides { name, other });
+    match in_metrics.get(&name_in_metrics(name)) {
+        Some(other) => {
+            Err(CreateTopicError::Collides { name: name.to_owned(), other: (*other).to_owned() })
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Lets a plan pass that keeps to what one command may create (as Kafka's limit for a batch).

@@ -1,6 +1,7 @@
 //! Deleting topics.
 
 use core::fmt;
+use std::collections::BTreeSet;
 
 use super::{Answer, Decision, Policy};
 use crate::metadata::{Image, MetadataRecord};
@@ -41,6 +42,7 @@ impl fmt::Display for DeleteTopicError {
 
 pub(super) fn decide(image: &Image, policy: &Policy<'_>, topics: &[TopicReference]) -> Decision {
     let mut records: Vec<MetadataRecord> = Vec::new();
+    let mut removed = BTreeSet::new();
     let mut results = Vec::new();
     for reference in topics {
         let found = match reference {
@@ -50,14 +52,13 @@ pub(super) fn decide(image: &Image, policy: &Policy<'_>, topics: &[TopicReferenc
             TopicReference::Id(id) => image.topic(*id).ok_or(DeleteTopicError::UnknownId),
         };
         results.push(found.and_then(|topic| {
-            let removal = MetadataRecord::TopicRemoval { id: topic.id };
             if !policy.deletion_allowed {
                 return Err(DeleteTopicError::Disabled);
             }
-            if records.contains(&removal) {
+            if !removed.insert(topic.id) {
                 return Err(DeleteTopicError::Duplicate);
             }
-            records.push(removal);
+            records.push(MetadataRecord::TopicRemoval { id: topic.id });
             Ok((topic.name.to_string(), topic.id))
         }));
     }

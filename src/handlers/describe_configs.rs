@@ -2,9 +2,10 @@
 //!
 //! Behaviour: as Kafka, each resource is answered by itself; keys that name no setting are passed
 //! over, no key at all means all; a sensitive value is null. Loggers have no levels to describe:
-//! `RUST_LOG` is read once at start.
+//! `RUST_LOG` is read once at start. Other than by Kafka, a resource named twice is answered once,
+//! as its first naming asks, and the answer is bounded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::{Context, Frame, Handled};
 use super::topics::Topics;
@@ -20,6 +21,11 @@ use crate::protocol::messages::describe_configs::{
 };
 use crate::protocol::{Array, ErrorCode, Message as _};
 use crate::types::NodeId;
+
+/// An answer stops growing here; a name of a few bytes asks for kilobytes.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// What a resource counts for at least: looking it up has its price although little is told.
+const RESOURCE_BYTES_MIN: usize = 2 << 10;
 
 /// The settings of one resource, or why there are none.
 type Rows = Result<Vec<Described>, (ErrorCode, String)>;
@@ -56,9 +62,22 @@ impl Known<'_> {
         request: &DescribeConfigsRequest<'_>,
         send: impl FnOnce(&DescribeConfigsResponse<'_>),
     ) {
-        let resources: Vec<_> = request.resources.iter().collect();
-        let described: Vec<Rows> =
-            resources.iter().map(|resource| self.describe(resource)).collect();
+        let mut seen = BTreeSet::new();
+        let resources = request.resources.iter();
+        let resources: Vec<_> = resources
+            .filter(|resource| seen.insert((resource.resource_type, resource.resource_name)))
+            .collect();
+        let mut left = ANSWER_BYTES_MAX;
+        let describe = |resource| {
+            if left == 0 {
+                return Err(invalid("ask for fewer resources".to_owned()));
+            }
+            let rows = self.describe(resource);
+            let bytes = rows.iter().flatten().map(|row| row_bytes(row, request)).sum::<usize>();
+            left = left.saturating_sub(bytes.max(RESOURCE_BYTES_MIN));
+            rows
+        };
+        let described: Vec<Rows> = resources.iter().map(describe).collect();
         let synonyms: Vec<Vec<Vec<DescribeConfigsSynonym<'_>>>> = described
             .iter()
             .map(|rows| {
@@ -89,7 +108,8 @@ impl Known<'_> {
 
     fn describe(&self, resource: &DescribeConfigsResource<'_>) -> Rows {
         let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
-        let wanted = |name: &str| keys.is_none_or(|keys| keys.iter().any(|key| key == name));
+        let keys = keys.map(|keys| keys.iter().collect::<BTreeSet<&str>>());
+        let wanted = |name: &str| keys.as_ref().is_none_or(|keys| keys.contains(name));
         let name = resource.resource_name;
         let own = || {
             let settings = self.image.settings(resource.resource_type, name);
@@ -135,6 +155,18 @@ impl Known<'_> {
             Err(_) => Err(invalid(format!("a broker's id is a whole number, not {name:?}"))),
         }
     }
+}
+
+/// About what a row is in the answer.
+fn row_bytes(row: &Described, request: &DescribeConfigsRequest<'_>) -> usize {
+    const NUMBERS: usize = 16;
+    let text = |name: &str, value: &Option<String>| {
+        NUMBERS + name.len() + value.as_ref().map_or(0, String::len)
+    };
+    let synonyms = row.synonyms.iter().filter(|_| request.include_synonyms);
+    let synonyms = synonyms.map(|synonym| text(&synonym.name, &synonym.value)).sum::<usize>();
+    let documentation = row.documentation.filter(|_| request.include_documentation);
+    text(&row.name, &row.value) + synonyms + documentation.map_or(0, str::len)
 }
 
 fn invalid(message: String) -> (ErrorCode, String) {
@@ -395,17 +427,56 @@ mod tests {
         }
     }
 
+    fn resource(kind: i8, name: &str) -> DescribeConfigsResource<'_> {
+        DescribeConfigsResource {
+            resource_type: kind,
+            resource_name: name,
+            configuration_keys: None,
+        }
+    }
+
+    #[test]
+    fn what_is_asked_again_and_again_is_answered_once() {
+        let (settings, image, topics) = (settings(), image(), Topics::default());
+        let node = NodeId::new(1);
+        let known = Known { settings: &settings, topics: &topics, image: &image, node };
+        let resources = vec![resource(4, "1"); 1000];
+        let resources = Array::new(&resources);
+        let request = DescribeConfigsRequest { resources, ..Default::default() };
+        known.answer(&request, |response| assert_eq!(response.results.len(), 1));
+    }
+
+    #[test]
+    fn an_answer_is_bounded() {
+        let (settings, image, topics) = (settings(), image(), Topics::default());
+        let node = NodeId::new(1);
+        let known = Known { settings: &settings, topics: &topics, image: &image, node };
+        let names: Vec<String> = (0..50_000).map(|group| format!("g{group}")).collect();
+        let resources: Vec<_> = names.iter().map(|name| resource(32, name)).collect();
+        let resources = Array::new(&resources);
+        let request = DescribeConfigsRequest {
+            resources,
+            include_synonyms: true,
+            include_documentation: true,
+        };
+        known.answer(&request, |response| {
+            assert_eq!(response.results.len(), names.len());
+            let first = response.results.iter().next().unwrap();
+            let last = response.results.iter().last().unwrap();
+            assert_eq!((first.error_code, last.error_code), (0, ErrorCode::InvalidRequest.code()));
+            let mut writer = Writer::default();
+            write_response(&mut writer, 7, 4, response).unwrap();
+            let bytes = writer.bytes().len();
+            assert!(bytes > ANSWER_BYTES_MAX / 2 && bytes < 2 * ANSWER_BYTES_MAX, "{bytes}");
+        });
+    }
+
     #[test]
     fn resources_are_answered_in_their_order() {
         let (settings, image) = (settings(), Arc::new(image()));
         let topics = Topics::default();
         let node = NodeId::new(1);
         let known = Known { settings: &settings, topics: &topics, image: &image, node };
-        let resource = |kind, name| DescribeConfigsResource {
-            resource_type: kind,
-            resource_name: name,
-            configuration_keys: None,
-        };
         let resources = [resource(4, "1"), resource(2, "gone"), resource(4, "")];
         let request = DescribeConfigsRequest {
             resources: Array::new(&resources),

@@ -21,7 +21,7 @@ use crate::protocol::messages::fetch::{
 };
 use crate::protocol::{Array, ErrorCode, Message as _, Records};
 use crate::record::{Codec, Compression};
-use crate::types::{Instant, LeaderEpoch, Offset, PartitionIndex, TopicPartition, Uuid};
+use crate::types::{Instant, LeaderEpoch, Map, Offset, PartitionIndex, TopicPartition, Uuid};
 
 /// The first version whose requests and responses name topics by id.
 const TOPIC_IDS_FROM: i16 = 13;
@@ -88,7 +88,7 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
         return Handled::Close("a Fetch request that cannot be decoded");
     };
     let uses_ids = frame.version >= TOPIC_IDS_FROM;
-    let wanted = wanted(&request, uses_ids, ctx.topics);
+    let wanted = once(wanted(&request, uses_ids, ctx.topics));
     let forgotten = forgotten(&request, uses_ids, ctx.topics);
     let session = SessionRequest { id: request.session_id, epoch: request.session_epoch, uses_ids };
     let now = ctx.now.instant;
@@ -148,6 +148,25 @@ fn wanted(request: &FetchRequest<'_>, uses_ids: bool, topics: &Topics) -> SmallV
     all
 }
 
+/// Each partition once, where it was first, as it was last: so Kafka reads a request.
+fn once(mut all: SmallVec<[Wanted; 1]>) -> SmallVec<[Wanted; 1]> {
+    if all.len() < 2 {
+        return all;
+    }
+    let mut places = Map::default();
+    let mut kept = 0;
+    for index in 0..all.len() {
+        let key = (all[index].topic.clone(), all[index].partition);
+        let place = *places.entry(key).or_insert(kept);
+        if place == kept {
+            kept += 1;
+        }
+        all.swap(place, index);
+    }
+    all.truncate(kept);
+    all
+}
+
 fn forgotten(request: &FetchRequest<'_>, uses_ids: bool, topics: &Topics) -> Vec<(TopicKey, i32)> {
     let mut all = Vec::new();
     for topic in request.forgotten_topics_data {
@@ -184,6 +203,11 @@ fn item(ctx: &Context<'_>, wanted: Wanted, version: i16) -> Item {
 }
 
 impl Fetch {
+    /// About the memory that it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.items)
+    }
+
     /// When the wait ends.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.until
@@ -295,13 +319,9 @@ impl Fetch {
                 let news = session.is_news(topic, partition, end, start);
                 news || !incremental || item.bytes() > 0
             });
-            let items = &self.items;
-            session.rotate(|topic, partition| {
-                items.iter().any(|item| {
-                    item.bytes() > 0
-                        && (&item.wanted.topic, item.wanted.partition) == (topic, partition)
-                })
-            });
+            for item in self.items.iter().filter(|item| item.bytes() > 0) {
+                session.move_to_end(&item.wanted.topic, item.wanted.partition);
+            }
         }
         self.write(ctx.responder, correlation_id, session_id);
     }

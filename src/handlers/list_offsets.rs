@@ -140,6 +140,11 @@ impl ListOffsets {
         Some(result(timestamp, answer))
     }
 
+    /// About the memory that it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.items) + size_of_val(&*self.topics)
+    }
+
     /// Takes an answer; `true` when it was the last.
     pub(super) fn answered(&mut self, item: u32, answer: Answer) -> bool {
         let item = &mut self.items[item as usize];

@@ -2,8 +2,9 @@
 //!
 //! Behaviour: null topics are all, an empty list none (in version 0 all); topics are created once
 //! however many clients ask, and the answer then has the leader; authorized operations that were not
-//! asked for are -2^31.
+//! asked for are -2^31. A topic asked for twice is answered once, as by Kafka.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::context::{Context, Frame, Handled};
@@ -36,7 +37,9 @@ pub struct Metadata {
     wanted: Vec<Wanted>,
     operations: (bool, bool),
     /// Topics that could not be created.
-    refused: Vec<(String, ErrorCode)>,
+    refused: BTreeMap<String, ErrorCode>,
+    /// Why none could be.
+    refused_all: Option<ErrorCode>,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +65,10 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
         ctx.image.topics().map(|topic| Wanted::Name(topic.name.to_string())).collect()
     } else {
         let topics = request.topics.iter().flat_map(|topics| topics.iter());
+        let mut seen = BTreeSet::new();
+        let topics = topics.filter(|topic| {
+            seen.insert((topic.name, topic.name.is_none().then(|| topic.topic_id.halves())))
+        });
         topics
             .map(|topic| match topic.name {
                 Some(name) => Wanted::Name(name.to_owned()),
@@ -69,7 +76,13 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
             })
             .collect()
     };
-    let metadata = Metadata { version: frame.version, wanted, operations, refused: Vec::new() };
+    let metadata = Metadata {
+        version: frame.version,
+        wanted,
+        operations,
+        refused: BTreeMap::new(),
+        refused_all: None,
+    };
     let creates = request.allow_auto_topic_creation && ctx.settings.topic_creation.automatic;
     let missing = if creates { metadata.missing(ctx.image) } else { Vec::new() };
     if missing.is_empty() {
@@ -82,21 +95,20 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
 
 impl Metadata {
     fn missing(&self, image: &Image) -> Vec<NewTopic> {
-        let mut missing: Vec<NewTopic> = Vec::new();
-        for wanted in &self.wanted {
-            let Wanted::Name(name) = wanted else { continue };
-            let known = image.topic_named(name).is_some()
-                || missing.iter().any(|topic| topic.name == *name);
-            if !known && validate_topic_name(name).is_ok() && !is_internal(name) {
-                missing.push(NewTopic {
-                    name: name.clone(),
-                    partitions: -1,
-                    replication_factor: -1,
-                    ..NewTopic::default()
-                });
-            }
-        }
-        missing
+        let names = self.wanted.iter().filter_map(|wanted| match wanted {
+            Wanted::Name(name) => Some(name),
+            Wanted::Id(_) => None,
+        });
+        names
+            .filter(|name| image.topic_named(name).is_none())
+            .filter(|name| validate_topic_name(name).is_ok() && !is_internal(name))
+            .map(|name| NewTopic {
+                name: name.clone(),
+                partitions: -1,
+                replication_factor: -1,
+                ..NewTopic::default()
+            })
+            .collect()
     }
 
     /// The controller has created what could be.
@@ -109,15 +121,10 @@ impl Metadata {
                 // Somebody else asked for it at the same time.
                 Ok(_) | Err(CreateTopicError::Exists(_)) => {}
                 Err(CreateTopicError::Collides { name, .. }) => {
-                    self.refused.push((name, ErrorCode::InvalidTopicException));
+                    self.refused.insert(name, ErrorCode::InvalidTopicException);
                 }
                 Err(CreateTopicError::ReplicationFactor { .. }) => {
-                    let names = self.wanted.iter().filter_map(|wanted| match wanted {
-                        Wanted::Name(name) => Some(name.clone()),
-                        Wanted::Id(_) => None,
-                    });
-                    let refused = names.map(|name| (name, ErrorCode::InvalidReplicationFactor));
-                    self.refused.extend(refused);
+                    self.refused_all = Some(ErrorCode::InvalidReplicationFactor);
                 }
                 Err(_) => {}
             }
@@ -188,10 +195,10 @@ impl Metadata {
         let (name, topic_id, error) = match wanted {
             Wanted::Id(id) => (None, *id, ErrorCode::UnknownTopicId),
             Wanted::Name(name) => {
-                let refused = self.refused.iter().find(|(refused, _)| refused == name);
+                let refused = self.refused.get(name).copied().or(self.refused_all);
                 let error = match (validate_topic_name(name), refused) {
                     (Err(_), _) => ErrorCode::InvalidTopicException,
-                    (Ok(()), Some((_, error))) => *error,
+                    (Ok(()), Some(error)) => error,
                     (Ok(()), None) => ErrorCode::UnknownTopicOrPartition,
                 };
                 (Some(name.as_str()), Uuid::ZERO, error)
@@ -240,4 +247,21 @@ fn partitions_of<'a>(
             offline_replicas: Array::EMPTY,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_that_are_missing_are_found_in_time() {
+        let names: Vec<String> = (0..200_000).map(|number| format!("t{number}")).collect();
+        let wanted = names.into_iter().map(Wanted::Name).collect();
+        let (operations, refused, refused_all) = ((false, false), BTreeMap::new(), None);
+        let metadata = Metadata { version: 9, wanted, operations, refused, refused_all };
+        let start = std::time::Instant::now();
+        assert_eq!(metadata.missing(&Image::new(Uuid::ZERO)).len(), 200_000);
+        // Comparing each with all others takes twenty billion steps.
+        assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
+    }
 }

@@ -36,6 +36,11 @@ pub use self::producer_ids::ProducerIds;
 pub use self::session::Sessions;
 pub use self::topics::{TopicEntry, Topics};
 
+/// Only records are large. A request of anything else that is longer would be about more topics,
+/// partitions or settings than a core can look at without keeping others waiting; Kafka has the one
+/// limit for all, `socket.request.max.bytes`.
+const BODY_BYTES_MAX: usize = 8 << 20;
+
 /// Handles the request in a frame. Also answers its correlation id and version, for an operation
 /// that waits.
 pub fn handle(ctx: &mut Context<'_>, frame: &[u8]) -> (Handled, i32, i16) {
@@ -47,6 +52,9 @@ pub fn handle(ctx: &mut Context<'_>, frame: &[u8]) -> (Handled, i32, i16) {
     let Some(api) = header.api() else {
         return (Handled::Close("a request of an unknown API"), correlation_id, version);
     };
+    if api != ApiKey::Produce && body.len() > BODY_BYTES_MAX {
+        return (Handled::Close("a request that is too large"), correlation_id, version);
+    }
     let handled = match table::handler(api, version) {
         Ok(handler) => handler(ctx, &frame),
         Err(true) if api == ApiKey::ApiVersions => api_versions::unsupported(ctx, &frame),

@@ -83,6 +83,11 @@ fn result(answer: Answer) -> Result<Found, ErrorCode> {
 }
 
 impl OffsetForLeaderEpoch {
+    /// About the memory that it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.items) + size_of_val(&*self.topics)
+    }
+
     /// Takes an answer; `true` when it was the last.
     pub(super) fn answered(&mut self, item: u32, answer: Answer) -> bool {
         self.items[item as usize].result = Some(result(answer));

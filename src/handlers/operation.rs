@@ -37,6 +37,22 @@ pub enum Kind {
     InitProducerId(InitProducerId),
 }
 
+impl Kind {
+    /// About the memory that the operation takes: that of its parts, of which a small request can
+    /// have many.
+    pub fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Produce(produce) => produce.memory_bytes(),
+            Self::Fetch(fetch) => fetch.memory_bytes(),
+            Self::ListOffsets(list) => list.memory_bytes(),
+            Self::OffsetForLeaderEpoch(epochs) => epochs.memory_bytes(),
+            // These wait for the controller, which answers soon.
+            Self::Metadata(_) | Self::CreateTopics(_) | Self::DeleteTopics(_) => 0,
+            Self::InitProducerId(_) => 0,
+        }
+    }
+}
+
 /// A request under way.
 #[derive(Debug)]
 pub struct Operation {
@@ -48,6 +64,8 @@ pub struct Operation {
     pub correlation_id: i32,
     /// The version of request and response.
     pub version: i16,
+    /// About the memory that it takes.
+    pub memory_bytes: usize,
     /// When it must be answered at the latest.
     pub deadline: Option<Instant>,
     /// What it is about.

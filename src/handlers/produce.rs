@@ -32,6 +32,8 @@ const TOPIC_IDS_FROM: i16 = 13;
 const ZSTD_FROM: i16 = 7;
 /// Records named in an answer; a client needs no more to find its mistake.
 const FAULTS_MAX: usize = 100;
+/// Partitions in a request: more would be without records, or keep others waiting.
+const PARTITIONS_MAX: usize = 100_000;
 
 /// A produce under way.
 #[derive(Debug)]
@@ -97,6 +99,10 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
     let Ok(request) = ProduceRequest::decode(frame.body, frame.version) else {
         return Handled::Close("a Produce request that cannot be decoded");
     };
+    let partitions = request.topic_data.iter().map(|data| data.partition_data.len());
+    if request.topic_data.len() + partitions.sum::<usize>() > PARTITIONS_MAX {
+        return Handled::Close("a Produce request of too many partitions");
+    }
     if !ctx.has_room_for(&request) {
         return Handled::NoRoom;
     }
@@ -322,6 +328,11 @@ impl Produce {
             }
         };
         outcome.is_some_and(|outcome| self.decide(item, outcome))
+    }
+
+    /// About the memory that it takes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.items) + size_of_val(&*self.topics)
     }
 
     /// Whether there is no response.

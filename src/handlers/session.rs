@@ -5,6 +5,7 @@
 //! that the session is not known, and makes a new one.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::prng::Prng;
@@ -12,6 +13,11 @@ use crate::types::{Instant, LeaderEpoch, Map, Offset, Uuid};
 
 /// A session not used for this long gives way to any other.
 const IDLE: Duration = Duration::from_secs(120);
+/// What the sessions of a shard may remember together: a quarter of a million partitions. Kafka
+/// counts sessions only.
+const REMEMBERED_BYTES_MAX: usize = 64 << 20;
+/// What a partition takes in a session, beside its topic's name.
+const PARTITION_BYTES: usize = 256;
 /// The epoch of a request that begins a session.
 const EPOCH_INITIAL: i32 = 0;
 /// The epoch of a request that has no session, and ends the one it names.
@@ -54,52 +60,63 @@ struct Entry {
     told: Option<Told>,
 }
 
+/// Memory for a partition. Names are counted with each, though partitions share them: one of a topic
+/// that does not exist can be long.
+fn remembered_bytes(topic: &TopicKey) -> usize {
+    let name = match topic {
+        TopicKey::Name(name) => name.len(),
+        TopicKey::Id(_) => 0,
+    };
+    PARTITION_BYTES + name
+}
+
 /// A session.
 #[derive(Debug)]
 pub struct Session {
     epoch: i32,
     uses_ids: bool,
-    entries: Vec<Entry>,
-    places: Map<(TopicKey, i32), usize>,
+    /// By place in the order of the answer; places are given ascending and never again.
+    entries: BTreeMap<u64, Entry>,
+    places: Map<(TopicKey, i32), u64>,
+    next_place: u64,
+    bytes: usize,
     last_used: Instant,
 }
 
 impl Session {
     fn new(uses_ids: bool, now: Instant) -> Self {
-        let (entries, places) = (Vec::new(), Map::default());
-        Self { epoch: 1, uses_ids, entries, places, last_used: now }
+        let (entries, places) = (BTreeMap::new(), Map::default());
+        Self { epoch: 1, uses_ids, entries, places, next_place: 0, bytes: 0, last_used: now }
     }
 
     fn set(&mut self, wanted: Wanted) {
         let key = (wanted.topic.clone(), wanted.partition);
-        match self.places.get(&key) {
-            Some(place) => self.entries[*place].wanted = wanted,
+        let known = self.places.get(&key).and_then(|place| self.entries.get_mut(place));
+        match known {
+            Some(entry) => entry.wanted = wanted,
             None => {
-                self.places.insert(key, self.entries.len());
-                self.entries.push(Entry { wanted, told: None });
+                self.bytes += remembered_bytes(&key.0);
+                self.append(key, Entry { wanted, told: None });
             }
         }
     }
 
-    fn forget(&mut self, topic: &TopicKey, partition: i32) {
-        if self.places.contains_key(&(topic.clone(), partition)) {
-            self.entries.retain(|entry| {
-                (&entry.wanted.topic, entry.wanted.partition) != (topic, partition)
-            });
-            self.renumber();
-        }
+    fn append(&mut self, key: (TopicKey, i32), entry: Entry) {
+        self.places.insert(key, self.next_place);
+        self.entries.insert(self.next_place, entry);
+        self.next_place += 1;
     }
 
-    fn renumber(&mut self) {
-        self.places.clear();
-        for (place, entry) in self.entries.iter().enumerate() {
-            self.places.insert((entry.wanted.topic.clone(), entry.wanted.partition), place);
+    fn forget(&mut self, key: &(TopicKey, i32)) {
+        if let Some(place) = self.places.remove(key) {
+            self.entries.remove(&place);
+            self.bytes -= remembered_bytes(&key.0);
         }
     }
 
     /// Everything that is fetched, in the order in which it is.
     pub fn wanted(&self) -> impl Iterator<Item = &Wanted> {
-        self.entries.iter().map(|entry| &entry.wanted)
+        self.entries.values().map(|entry| &entry.wanted)
     }
 
     /// Whether a partition has to be in the response although it brings no records and no error,
@@ -111,18 +128,20 @@ impl Session {
         high_watermark: i64,
         log_start_offset: i64,
     ) -> bool {
-        let Some(place) = self.places.get(&(topic.clone(), partition)) else { return true };
+        let place = self.places.get(&(topic.clone(), partition));
+        let Some(entry) = place.and_then(|place| self.entries.get_mut(place)) else { return true };
         let told = Told { high_watermark, log_start_offset };
-        let before = self.entries[*place].told.replace(told);
-        before != Some(told)
+        entry.told.replace(told) != Some(told)
     }
 
-    /// Puts partitions that brought records behind those that did not, so that all get their turn.
-    pub fn rotate(&mut self, brought: impl Fn(&TopicKey, i32) -> bool) {
-        let has = |entry: &Entry| brought(&entry.wanted.topic, entry.wanted.partition);
-        if self.entries.len() > 1 && self.entries.iter().any(has) {
-            self.entries.sort_by_key(has);
-            self.renumber();
+    /// Puts a partition that brought records behind all others, so that all get their turn.
+    pub fn move_to_end(&mut self, topic: &TopicKey, partition: i32) {
+        let key = (topic.clone(), partition);
+        let Some(place) = self.places.get(&key) else { return };
+        if self.entries.len() > 1
+            && let Some(entry) = self.entries.remove(place)
+        {
+            self.append(key, entry);
         }
     }
 }
@@ -163,12 +182,14 @@ pub enum Mode {
 pub struct Sessions {
     sessions: Map<i32, Session>,
     sessions_max: usize,
+    /// What all remember.
+    bytes: usize,
 }
 
 impl Sessions {
     /// Room for `sessions_max` sessions.
     pub fn new(sessions_max: usize) -> Self {
-        Self { sessions: Map::default(), sessions_max }
+        Self { sessions: Map::default(), sessions_max, bytes: 0 }
     }
 
     /// How many there are.
@@ -200,11 +221,11 @@ impl Sessions {
     ) -> Result<Mode, SessionError> {
         let SessionRequest { id, epoch, uses_ids } = request;
         if epoch == EPOCH_FINAL {
-            self.sessions.remove(&id);
+            self.remove(id);
             return Ok(Mode::Full(0));
         }
         if epoch == EPOCH_INITIAL {
-            self.sessions.remove(&id);
+            self.remove(id);
             return Ok(Mode::Full(self.begin(uses_ids, wanted, now, prng)));
         }
         let session = self.sessions.get_mut(&id).ok_or(SessionError::NotFound)?;
@@ -216,21 +237,38 @@ impl Sessions {
         }
         session.epoch = epoch.checked_add(1).unwrap_or(1);
         session.last_used = now;
+        let before = session.bytes;
         wanted.iter().for_each(|wanted| session.set(wanted.clone()));
-        forgotten.iter().for_each(|(topic, partition)| session.forget(topic, *partition));
+        forgotten.iter().for_each(|key| session.forget(key));
+        self.bytes = self.bytes + session.bytes - before;
+        if self.bytes > REMEMBERED_BYTES_MAX {
+            // The client begins another one, and is told then that it has to do without.
+            self.remove(id);
+            return Err(SessionError::NotFound);
+        }
         Ok(Mode::Incremental(id))
+    }
+
+    fn remove(&mut self, id: i32) -> bool {
+        let removed = self.sessions.remove(&id);
+        self.bytes -= removed.as_ref().map_or(0, |session| session.bytes);
+        removed.is_some()
     }
 
     /// The id of a new session, or 0 when there is no room for one.
     fn begin(&mut self, uses_ids: bool, wanted: &[Wanted], now: Instant, prng: &mut Prng) -> i32 {
-        if wanted.is_empty() || !self.make_room(wanted.len(), now) {
+        if wanted.is_empty() {
             return 0;
         }
         let mut session = Session::new(uses_ids, now);
         wanted.iter().for_each(|wanted| session.set(wanted.clone()));
+        if !self.make_room(&session, now) {
+            return 0;
+        }
         loop {
             let id = (prng.next_u64() >> 33) as i32;
             if id != 0 && !self.sessions.contains_key(&id) {
+                self.bytes += session.bytes;
                 self.sessions.insert(id, session);
                 return id;
             }
@@ -238,8 +276,15 @@ impl Sessions {
     }
 
     /// A session that is idle gives way, else one that is smaller (as in Kafka: a session saves
-    /// more the larger it is).
-    fn make_room(&mut self, size: usize, now: Instant) -> bool {
+    /// more the larger it is). Too much memory is given back by idle ones only: no client may drive
+    /// out all others.
+    fn make_room(&mut self, new: &Session, now: Instant) -> bool {
+        while self.bytes + new.bytes > REMEMBERED_BYTES_MAX {
+            let idle = |session: &Session| now.since(session.last_used) > IDLE;
+            let idle = self.sessions.iter().filter(|(_, session)| idle(session));
+            let Some(id) = idle.map(|(id, _)| *id).min() else { return false };
+            self.remove(id);
+        }
         if self.sessions.len() < self.sessions_max {
             return true;
         }
@@ -251,9 +296,10 @@ impl Sessions {
         if gives_way.is_none() {
             let size_of = |(id, session): (&i32, &Session)| (session.entries.len(), *id);
             let smallest = self.sessions.iter().map(size_of).min();
-            gives_way = smallest.filter(|(entries, _)| *entries < size).map(|(_, id)| id);
+            gives_way =
+                smallest.filter(|(entries, _)| *entries < new.entries.len()).map(|(_, id)| id);
         }
-        gives_way.is_some_and(|id| self.sessions.remove(&id).is_some())
+        gives_way.is_some_and(|id| self.remove(id))
     }
 }
 
@@ -343,12 +389,50 @@ mod tests {
         let mut world = World::new(10);
         let id = world.begin(4);
         let session = world.sessions.get_mut(id).unwrap();
-        session.rotate(|_, partition| partition < 2);
+        let topic = TopicKey::Name("t".into());
+        session.move_to_end(&topic, 0);
+        session.move_to_end(&topic, 1);
         let order: Vec<i32> = session.wanted().map(|wanted| wanted.partition).collect();
         assert_eq!(order, [2, 3, 0, 1]);
-        session.forget(&TopicKey::Name("t".into()), 3);
+        session.forget(&(topic, 3));
         let order: Vec<i32> = session.wanted().map(|wanted| wanted.partition).collect();
         assert_eq!(order, [2, 0, 1]);
+    }
+
+    #[test]
+    fn a_change_of_a_large_session_costs_as_much_as_it_changes() {
+        let mut world = World::new(10);
+        let id = world.begin(10_000);
+        let session = world.sessions.get_mut(id).unwrap();
+        let topic = TopicKey::Name("t".into());
+        let start = std::time::Instant::now();
+        for partition in 0..9_999 {
+            session.move_to_end(&topic, partition);
+            session.forget(&(topic.clone(), partition));
+        }
+        // In proportion to the session it would be a hundred million steps.
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        let left: Vec<i32> = session.wanted().map(|wanted| wanted.partition).collect();
+        assert_eq!((left, session.bytes), (vec![9_999], PARTITION_BYTES + 1));
+    }
+
+    #[test]
+    fn what_sessions_remember_is_bounded() {
+        let mut world = World::new(10_000);
+        let each = 20_000;
+        let fit = REMEMBERED_BYTES_MAX / (each as usize * (PARTITION_BYTES + 1));
+        let first = world.begin(each);
+        assert_ne!(first, 0);
+        (1..fit).for_each(|_| assert_ne!(world.begin(each), 0));
+        assert_eq!(world.begin(each), 0, "there is no memory for another one");
+        // Nor for one that grows.
+        let more: Vec<Wanted> = (each..2 * each).map(|index| wanted(index, 0)).collect();
+        assert_eq!(world.ask(request(first, 1), &more), Err(SessionError::NotFound));
+        assert_ne!(world.begin(each), 0, "it has given way");
+        world.now = 1000;
+        assert_ne!(world.begin(each), 0, "idle ones give way");
+        let sum: usize = world.sessions.sessions.values().map(|session| session.bytes).sum();
+        assert!(sum == world.sessions.bytes && sum <= REMEMBERED_BYTES_MAX);
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod topic_name;
 
 pub use self::image::{ApplyError, Image, Topic};
 pub use self::record::{Broker, LogIndex, MetadataEntry, MetadataRecord, PartitionState};
-pub use self::topic_name::{InvalidTopicName, validate_topic_name, would_collide};
+pub use self::topic_name::{InvalidTopicName, name_in_metrics, validate_topic_name};
 
 /// Kafka's numbers for kinds of resources (`ConfigResource.Type`).
 pub mod resource_type {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 
+use rustix::process::{Resource, getrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use super::claim::Claim;
@@ -106,6 +107,7 @@ impl Broker {
         let stop = Arc::new(AtomicBool::new(false));
         let (serving_sender, serving) = channel();
         let places = places();
+        let connections_max = connections_max() / configs.len();
         let mut cores = Vec::new();
         let meshes = Mesh::new(&wakers);
         for (index, ((config, mesh), listener)) in
@@ -118,7 +120,16 @@ impl Broker {
             let run = move || {
                 pin(place);
                 let shard = Shard::new(config);
-                pump::run(Core { shard, listener, mesh, waker, door, stop, serving })
+                pump::run(Core {
+                    shard,
+                    listener,
+                    connections_max,
+                    mesh,
+                    waker,
+                    door,
+                    stop,
+                    serving,
+                })
             };
             let name = format!("shard-{index}");
             let core = thread::Builder::new().name(name).spawn(run).map_err(StartError::Core)?;
@@ -205,6 +216,13 @@ fn places() -> Vec<usize> {
     let all = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
     let places: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).collect();
     if places.is_empty() { vec![0] } else { places }
+}
+
+/// How many connections there may be: some descriptors are kept for files, without which the broker
+/// could not go on.
+fn connections_max() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit / 4 * 3).unwrap_or(usize::MAX)
 }
 
 fn pin(cpu: usize) {

@@ -20,7 +20,7 @@ use super::wake::Waker;
 use super::workers::{Done, Door, Work};
 use crate::io::DiskRequest;
 use crate::shard::{Effect, Exit, Input, Shard};
-use crate::types::{ConnectionId, Map, Now};
+use crate::types::{ConnectionId, Instant, Map, Now};
 
 /// Tokens of what is watched beside connections; those count from above.
 const TOKEN_WAKER: u64 = 0;
@@ -28,11 +28,18 @@ const TOKEN_LISTENER: u64 = 1;
 const TOKEN_FIRST_CONNECTION: u64 = 2;
 /// Connections accepted in one turn: others must have theirs too.
 const ACCEPTS_MAX: usize = 64;
+/// How soon accepting is tried again when descriptors are short and no connection is closed before:
+/// files give theirs back unseen.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+/// How often that is complained about.
+const COMPLAINT: Duration = Duration::from_secs(60);
 
 /// What a core is made with.
 pub(super) struct Core {
     pub(super) shard: Shard,
     pub(super) listener: OwnedFd,
+    /// Connections that it may have at the same time.
+    pub(super) connections_max: usize,
     pub(super) mesh: Mesh,
     pub(super) waker: Waker,
     pub(super) door: Door,
@@ -58,6 +65,9 @@ struct Pump {
     listening: bool,
     /// More connections may wait to be accepted than one turn takes.
     accepting: bool,
+    /// Descriptors are short: when accepting is tried again at the latest.
+    accept_again: Option<Instant>,
+    next_complaint: Instant,
     stop_seen: bool,
     exit: Option<Exit>,
     sent: Sent,
@@ -86,6 +96,8 @@ pub(super) fn run(core: Core) -> io::Result<Exit> {
         flushes: Vec::new(),
         listening: false,
         accepting: false,
+        accept_again: None,
+        next_complaint: Instant::new(0),
         stop_seen: false,
         exit: None,
         sent: Sent::default(),
@@ -125,7 +137,7 @@ impl Pump {
             self.completed(now, completion);
         }
         self.completions = completions;
-        if self.accepting {
+        if self.accepting || self.accept_again.is_some_and(|again| again <= now.instant) {
             self.accept(now);
         }
         while let Some((from, message)) = self.core.mesh.receive() {
@@ -154,7 +166,7 @@ impl Pump {
         if !self.ready.is_empty() || self.has_work() {
             return Some(Duration::ZERO);
         }
-        let deadline = self.core.shard.deadline()?;
+        let deadline = self.core.shard.deadline().into_iter().chain(self.accept_again).min()?;
         Some(deadline.since(clock::now().instant))
     }
 
@@ -171,14 +183,13 @@ impl Pump {
                 self.core.shard.handle(now, Input::Disk { owner, token, result });
             }
             Completion::Readable(TOKEN_WAKER) => self.core.waker.clear(),
-            Completion::Readable(TOKEN_LISTENER) => self.accept(now),
+            Completion::Readable(TOKEN_LISTENER) => self.accepting = self.listening,
             Completion::Readable(connection) => self.make_ready(connection),
             Completion::Ended(connection) => {
-                if let Some(socket) = self.sockets.get_mut(&connection) {
-                    socket.ended = true;
-                }
-                self.make_ready(connection);
+                self.ended(connection, false);
+                self.core.shard.handle(now, Input::Ended(ConnectionId::new(connection)));
             }
+            Completion::Gone(connection) => self.ended(connection, true),
             Completion::Writable(connection) => self.unblock(now, connection),
         }
     }
@@ -199,6 +210,14 @@ impl Pump {
         }
     }
 
+    fn ended(&mut self, connection: u64, gone: bool) {
+        if let Some(socket) = self.sockets.get_mut(&connection) {
+            socket.ended = true;
+            socket.gone |= gone;
+        }
+        self.make_ready(connection);
+    }
+
     fn make_ready(&mut self, connection: u64) {
         if let Some(socket) = self.sockets.get_mut(&connection)
             && !socket.ready
@@ -210,15 +229,19 @@ impl Pump {
 
     fn accept(&mut self, now: Now) {
         self.accepting = false;
+        self.accept_again = None;
         for _ in 0..ACCEPTS_MAX {
+            if self.sockets.len() >= self.core.connections_max {
+                return self.accept_later(now, "the connections that `ulimit -n` allows");
+            }
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             let accepted = accept_with(self.core.listener.as_fd(), flags);
             let descriptor = match accepted {
                 Ok(descriptor) => descriptor,
                 Err(rustix::io::Errno::AGAIN) => return,
-                // The client has gone, or descriptors are short: others wait behind it.
+                // The client has gone: others wait behind it.
                 Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => continue,
-                Err(_) => break,
+                Err(error) => return self.accept_later(now, error),
             };
             // Small responses must not wait for the client's acknowledgement of the last.
             let _ = rustix::net::sockopt::set_tcp_nodelay(&descriptor, true);
@@ -233,12 +256,29 @@ impl Pump {
         self.accepting = true;
     }
 
+    /// Leaves those who connect with the kernel for a while: nothing would be gained by trying on.
+    fn accept_later(&mut self, now: Now, why: impl std::fmt::Display) {
+        self.accept_again = Some(now.instant.after(ACCEPT_AGAIN));
+        if now.instant >= self.next_complaint {
+            self.next_complaint = now.instant.after(COMPLAINT);
+            let connections = self.sockets.len();
+            tracing::warn!(connections, "no more connections for now: {why}");
+        }
+    }
+
     /// Reads once from a connection. One that filled the space gets its turn again after others.
     fn read(&mut self, now: Now, token: u64) {
         let Some(socket) = self.sockets.get_mut(&token) else { return };
         socket.ready = false;
         let connection = ConnectionId::new(token);
-        let Some(space) = self.core.shard.space(connection) else { return };
+        let Some(space) = self.core.shard.space(connection) else {
+            // What it waits for would bring an answer that nobody hears.
+            if socket.gone {
+                self.core.shard.handle(now, Input::Closed(connection));
+                self.close(token);
+            }
+            return;
+        };
         let wanted = space.len();
         match socket.receive(space) {
             Moved::Bytes(bytes) => {
@@ -308,6 +348,7 @@ impl Pump {
     fn close(&mut self, token: u64) {
         if self.sockets.remove(&token).is_some() {
             self.ring.unwatch(token);
+            self.accepting |= self.accept_again.take().is_some();
         }
     }
 
@@ -345,7 +386,9 @@ impl Pump {
                 let _ = self.core.serving.send(());
             }
             Effect::StopListening if self.listening => {
+                self.listening = false;
                 self.accepting = false;
+                self.accept_again = None;
                 self.ring.unwatch(TOKEN_LISTENER);
             }
             Effect::StopListening => {}

@@ -37,6 +37,8 @@ pub enum Completion<T> {
     /// A watched descriptor's peer sends no more: what it sent has to be read up to its end, since
     /// nothing else will be reported.
     Ended(u64),
+    /// A watched descriptor's connection is over in both directions: nobody hears an answer.
+    Gone(u64),
     /// A descriptor watched for writing became writable.
     Writable(u64),
 }
@@ -44,8 +46,10 @@ pub enum Completion<T> {
 /// What is watched for on the reading side: bytes, and that the peer has ended its sending. The end
 /// alone makes no second report when it came together with bytes.
 const READABLE: libc::c_short = libc::POLLIN | libc::POLLRDHUP;
-/// Of what a poll reports, that no more will come; an error is found out by reading, too.
-const ENDED: i32 = (libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR) as i32;
+/// Of what a poll reports, that no more will come.
+const ENDED: i32 = libc::POLLRDHUP as i32;
+/// That the connection is reset, or ended by both.
+const GONE: i32 = (libc::POLLHUP | libc::POLLERR) as i32;
 
 /// A disk request that the kernel can run without a thread of ours.
 #[derive(Debug)]
@@ -284,9 +288,11 @@ impl<T> Ring<T> {
                     {
                         self.rearm.push((value, *descriptor));
                     }
-                    let ended = entry.result() & ENDED != 0;
-                    let completion = if ended { Completion::Ended } else { Completion::Readable };
-                    out.push(completion(value));
+                    out.push(match entry.result() {
+                        events if events & GONE != 0 => Completion::Gone(value),
+                        events if events & ENDED != 0 => Completion::Ended(value),
+                        _ => Completion::Readable(value),
+                    });
                 }
                 KIND_WRITABLE if entry.result() != -libc::ECANCELED => {
                     out.push(Completion::Writable(value));

@@ -37,13 +37,15 @@ pub(super) struct Socket {
     pub(super) ready: bool,
     /// Nothing more will be reported: it is read from until its end shows.
     pub(super) ended: bool,
+    /// The connection is over: it is kept only while what the client sent can be read.
+    pub(super) gone: bool,
     /// It is watched until it can be written to, or a file is being read for it.
     pub(super) blocked: bool,
 }
 
 impl Socket {
     pub(super) fn new(descriptor: OwnedFd) -> Self {
-        Self { descriptor, ready: false, ended: false, blocked: false }
+        Self { descriptor, ready: false, ended: false, gone: false, blocked: false }
     }
 
     pub(super) fn raw(&self) -> RawFd {

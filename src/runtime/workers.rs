@@ -13,7 +13,7 @@ use crate::io::{DiskOp, DiskResult, FileHandle};
 use crate::store::Reply;
 use crate::types::TopicPartition;
 
-/// Threads for all cores together.
+/// Threads for all cores together, of each kind.
 const THREADS: usize = 4;
 
 /// A piece of work.
@@ -37,29 +37,36 @@ pub(super) enum Done {
 
 type Order = (Work, Sender<Done>, Waker);
 
-/// All threads.
+/// All threads: those for the disk and for what is sent, and those that compute. Clients can order as
+/// much computation as they like, and the disk must not wait for that.
 #[derive(Clone, Debug)]
-pub(super) struct Workers(Sender<Order>);
+pub(super) struct Workers {
+    disk: Sender<Order>,
+    jobs: Sender<Order>,
+}
 
 impl Workers {
     /// Starts the threads; they end when every handle is gone.
     pub(super) fn start(closer: &Closer) -> Self {
-        let (sender, receiver) = channel::<Order>();
-        let receiver = Arc::new(Mutex::new(receiver));
-        for index in 0..THREADS {
-            let (receiver, closer) = (Arc::clone(&receiver), closer.clone());
-            thread::Builder::new()
-                .name(format!("worker-{index}"))
-                .spawn(move || serve(&receiver, &closer))
-                .expect("a thread can be started");
-        }
-        Self(sender)
+        let start = |kind: &str| {
+            let (sender, receiver) = channel::<Order>();
+            let receiver = Arc::new(Mutex::new(receiver));
+            for index in 0..THREADS {
+                let (receiver, closer) = (Arc::clone(&receiver), closer.clone());
+                thread::Builder::new()
+                    .name(format!("{kind}-{index}"))
+                    .spawn(move || serve(&receiver, &closer))
+                    .expect("a thread can be started");
+            }
+            sender
+        };
+        Self { disk: start("disk"), jobs: start("job") }
     }
 
     /// One core's door to the threads.
     pub(super) fn door(&self, waker: Waker) -> Door {
         let (results, done) = channel();
-        Door { orders: self.0.clone(), results, done, found: None, waker }
+        Door { workers: self.clone(), results, done, found: None, waker }
     }
 }
 
@@ -90,7 +97,7 @@ fn serve(orders: &Mutex<Receiver<Order>>, closer: &Closer) {
 /// Where one core hands work in and takes results out.
 #[derive(Debug)]
 pub(super) struct Door {
-    orders: Sender<Order>,
+    workers: Workers,
     results: Sender<Done>,
     done: Receiver<Done>,
     /// A result that was found while looking whether there is one.
@@ -100,8 +107,12 @@ pub(super) struct Door {
 
 impl Door {
     pub(super) fn order(&self, work: Work) {
+        let orders = match &work {
+            Work::Job(_) => &self.workers.jobs,
+            Work::Disk { .. } | Work::Warm { .. } => &self.workers.disk,
+        };
         let order = (work, self.results.clone(), self.waker.clone());
-        self.orders.send(order).expect("the threads live as long as the cores");
+        orders.send(order).expect("the threads live as long as the cores");
     }
 
     pub(super) fn done(&mut self) -> Option<Done> {

@@ -125,7 +125,7 @@ impl Shard {
             Message::Image { image, changed } => self.apply_image(now, image, &changed),
             Message::ImageApplied { index } => self.image_applied(now, index),
             Message::Replay { directories } => self.replay(now, directories),
-            Message::Replayed { logs } => self.replayed(logs),
+            Message::Replayed { logs } => self.replayed(now, logs),
             Message::Recover { image, sources, fences, log_directory_id, directories } => {
                 self.parts.store.set_log_directory_id(log_directory_id);
                 self.recover(now, image, *sources, &fences, &directories);

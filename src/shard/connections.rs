@@ -10,11 +10,17 @@ use crate::types::{ConnectionId, Instant, Map};
 
 /// Requests of one connection that may wait for their answers at the same time.
 const PIPELINE_MAX: usize = 128;
-/// A connection with more than this to send is not read from.
+/// A connection is not read from while its waiting requests take more than this: a request of a few
+/// bytes can be about ten thousand partitions of a session.
+const WAITING_BYTES_MAX: usize = 1 << 20;
+/// A connection with more than this to send, now or when its turn comes, is not read from.
 const OUTBOX_BYTES_MAX: u64 = 256 << 10;
 /// A client that takes nothing for this long although something is to be sent is cut off: what it
 /// holds back is memory and deleted files.
 const STALL_MAX: Duration = Duration::from_secs(120);
+/// A client that sends no more is waited for this long, when nothing moves that would let the rest of
+/// what it sent be read: whether it still listens cannot be known.
+const LEFT_MAX: Duration = Duration::from_secs(30);
 /// How often idle and stalled connections are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
 
@@ -34,11 +40,15 @@ pub(super) struct Connection {
     pub(super) outbox: Outbox,
     pub(super) pipeline: Pipeline,
     pub(super) waiting: SmallVec<[OperationId; 2]>,
+    /// Memory of those that wait.
+    pub(super) waiting_bytes: usize,
     pub(super) paused: Paused,
     /// The driver was told nothing more to read.
     pub(super) asleep: bool,
     /// It is closed as soon as the outbox is sent; what else it sent is not looked at.
     pub(super) closing: bool,
+    /// The client sends no more.
+    pub(super) ended: bool,
     /// The outbox is among those to be sent.
     pub(super) flushing: bool,
     /// When bytes last went either way.
@@ -51,7 +61,8 @@ impl Connection {
         self.paused == Paused::default()
             && !self.closing
             && self.pipeline.len() < PIPELINE_MAX
-            && self.outbox.bytes() <= OUTBOX_BYTES_MAX
+            && self.waiting_bytes <= WAITING_BYTES_MAX
+            && self.pipeline.bytes() + self.outbox.bytes() <= OUTBOX_BYTES_MAX
     }
 
     /// Notes that bytes went either way.
@@ -88,13 +99,23 @@ impl Connections {
             outbox: Outbox::default(),
             pipeline: Pipeline::default(),
             waiting: SmallVec::new(),
+            waiting_bytes: 0,
             paused: Paused::default(),
             asleep: false,
             closing: false,
+            ended: false,
             flushing: false,
             last_active: now,
         };
         assert!(self.connections.insert(id, connection).is_none(), "ids are never used again");
+    }
+
+    /// Notes that a client sends no more.
+    pub(super) fn ended(&mut self, id: ConnectionId, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.ended = true;
+            connection.touch(now);
+        }
     }
 
     pub(super) fn get(&self, id: ConnectionId) -> Option<&Connection> {
@@ -107,8 +128,7 @@ impl Connections {
 
     pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
         let connection = self.connections.remove(&id)?;
-        self.permits.changed(connection.inbox.capacity_bytes(), 0);
-        self.permits.done(id);
+        self.permits.gone(id, connection.inbox.capacity_bytes());
         Some(connection)
     }
 
@@ -126,13 +146,14 @@ impl Connections {
             return Vec::new();
         }
         self.next_sweep = now.after(SWEEP);
-        let mut gone = Vec::new();
+        let mut gone = self.permits.overdue(now);
         for (id, connection) in &mut self.connections {
             let silent = now.since(connection.last_active);
             let stalled = !connection.outbox.is_empty() && silent > STALL_MAX;
             let idle =
                 connection.pipeline.is_empty() && self.idle_max.is_some_and(|max| silent > max);
-            if stalled || idle {
+            let left = connection.ended && silent > LEFT_MAX;
+            if stalled || idle || left {
                 gone.push(*id);
             } else if silent > SWEEP {
                 let before = connection.inbox.capacity_bytes();
@@ -141,7 +162,9 @@ impl Connections {
                 self.permits.changed(before, connection.inbox.capacity_bytes());
             }
         }
+        // By id, not by the order of the map.
         gone.sort_unstable();
+        gone.dedup();
         gone
     }
 }

@@ -270,7 +270,7 @@ impl Shard {
     }
 
     /// A shard has read its share of the write-ahead logs.
-    pub(super) fn replayed(&mut self, logs: Vec<(u64, Replayed)>) {
+    pub(super) fn replayed(&mut self, now: Now, logs: Vec<(u64, Replayed)>) {
         let director = self.director();
         director.replayed.extend(logs);
         director.replays_missing -= 1;

@@ -28,6 +28,8 @@ pub enum Input {
         /// How many.
         bytes: u64,
     },
+    /// The client sends no more. What it sent before is still to be read, and answers may be heard.
+    Ended(ConnectionId),
     /// The client has gone, or the connection broke.
     Closed(ConnectionId),
     /// The disk has answered.

@@ -167,6 +167,7 @@ impl Shard {
             Input::Opened(connection) => self.connections.open(connection, now.instant),
             Input::Received { connection, bytes } => self.received(now, connection, bytes),
             Input::Sent { connection, bytes } => self.sent(now, connection, bytes),
+            Input::Ended(connection) => self.connections.ended(connection, now.instant),
             Input::Closed(connection) => self.closed(now, connection),
             Input::Disk { owner, token, result } => {
                 self.disk_answered(now, Owner::decode(owner), token, result);
@@ -225,21 +226,23 @@ impl Shard {
             open.asleep = true;
             return None;
         }
-        let missing = open.inbox.missing_bytes();
-        if missing > self.shared.len() && !self.connections.permits.may_read(connection, missing) {
+        let (held, missing) = (open.inbox.held_bytes(), open.inbox.missing_bytes());
+        if !self.connections.permits.may_read(connection, held, missing) {
             let open = self.connections.get_mut(connection).expect("just there");
             open.paused.permit = true;
             open.asleep = true;
             return None;
         }
+        let shared_bytes = self.shared.len().min(self.connections.permits.read_bytes_max());
+        let shared = &mut self.shared[..shared_bytes];
         let open = self.connections.get_mut(connection).expect("just there");
         let before = open.inbox.capacity_bytes();
         // Counted before it is used: what is not there cannot be given away twice.
-        open.inbox.space(&mut self.shared);
+        open.inbox.space(shared);
         let after = open.inbox.capacity_bytes();
         self.connections.permits.changed(before, after);
         let open = self.connections.get_mut(connection).expect("just there");
-        Some(open.inbox.space(&mut self.shared))
+        Some(open.inbox.space(shared))
     }
 
     /// What a connection has to send.

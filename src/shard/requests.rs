@@ -31,9 +31,22 @@ impl Shard {
                     self.connections.permits.changed(before, after);
                 }
                 self.shared = shared;
+                if handled > 0 {
+                    self.frame_done(now, connection);
+                }
             }
             Received::Own => self.requests_held(now, connection),
         }
+        if let Some(open) = self.connections.get(connection) {
+            let incomplete = open.inbox.held_bytes() > 0 && open.inbox.missing_bytes() > 0;
+            self.connections.permits.holds(connection, incomplete, now.instant);
+        }
+    }
+
+    /// The memory of a frame that was handled is for others.
+    fn frame_done(&mut self, now: Now, connection: ConnectionId) {
+        self.connections.permits.done(connection);
+        self.wake_permits(now);
     }
 
     /// Handles the requests that a connection holds.
@@ -43,12 +56,15 @@ impl Shard {
         let capacity = storage.capacity();
         let handled = self.requests(now, connection, &storage[..held]);
         match self.connections.get_mut(connection) {
-            Some(open) => open.inbox.put_back(storage, held, handled),
+            Some(open) => {
+                open.inbox.put_back(storage, held, handled);
+                let after = open.inbox.capacity_bytes();
+                self.connections.permits.changed(capacity, after);
+            }
             None => self.connections.permits.changed(capacity, 0),
         }
         if handled > 0 {
-            self.connections.permits.done(connection);
-            self.wake_permits(now);
+            self.frame_done(now, connection);
         }
     }
 
@@ -77,7 +93,7 @@ impl Shard {
 
     fn refuse(&mut self, now: Now, connection: ConnectionId, error: FrameError) {
         tracing::debug!("connection {connection} closed: {error:?}");
-        self.close_when_sent(now, connection);
+        self.close_when_answered(now, connection);
     }
 
     fn request(&mut self, now: Now, connection: ConnectionId, frame: &[u8]) -> Flow {
@@ -103,7 +119,7 @@ impl Shard {
             }
             Handled::Close(reason) => {
                 tracing::debug!("connection {connection} closed: {reason}");
-                self.close_when_sent(now, connection);
+                self.close_when_answered(now, connection);
                 return Flow::Gone;
             }
         }
@@ -118,10 +134,13 @@ impl Shard {
         kind: Kind,
     ) {
         let deadline = Operation::due(&kind);
-        let operation = Operation { connection, turn, correlation_id, version, deadline, kind };
+        let memory_bytes = kind.memory_bytes();
+        let operation =
+            Operation { connection, turn, correlation_id, version, memory_bytes, deadline, kind };
         let id = self.operations.insert(operation);
         let open = self.connections.get_mut(connection).expect("its request is being handled");
         open.waiting.push(id);
+        open.waiting_bytes += memory_bytes;
     }
 
     /// Sends the responder's frame as the answer to the request at `turn`.
@@ -153,9 +172,10 @@ impl Shard {
             return;
         }
         let operation = self.operations.remove(id).expect("it has just been settled");
-        let Operation { connection, turn, .. } = operation;
+        let Operation { connection, turn, memory_bytes, .. } = operation;
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.waiting.retain(|waiting| *waiting != id);
+        open.waiting_bytes -= memory_bytes;
         match settled {
             Settled::Waiting => unreachable!("handled above"),
             Settled::Responded => self.respond(connection, turn),
@@ -165,9 +185,12 @@ impl Shard {
             }
             Settled::Close(reason) => {
                 tracing::debug!("connection {connection} closed: {reason}");
-                self.close_when_sent(now, connection);
+                open.pipeline.respond(turn, None, &mut open.outbox);
+                self.flush(connection);
+                return self.close_when_answered(now, connection);
             }
         }
+        self.close_if_answered(now, connection);
         self.resume(now, connection);
     }
 
@@ -175,9 +198,7 @@ impl Shard {
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.touch(now.instant);
         open.outbox.sent(bytes);
-        if open.closing && open.outbox.is_empty() {
-            return self.close(now, connection);
-        }
+        self.close_if_answered(now, connection);
         self.resume(now, connection);
     }
 
@@ -211,15 +232,26 @@ impl Shard {
         while let Some(connection) = self.connections.permits.take_waiting() {
             let Some(open) = self.connections.get_mut(connection) else { continue };
             open.paused.permit = false;
+            self.connections.permits.holds(connection, true, now.instant);
             self.resume(now, connection);
         }
     }
 
     /// Closes a connection whose client is none, but answers first what it asked before that.
-    fn close_when_sent(&mut self, now: Now, connection: ConnectionId) {
-        match self.connections.get_mut(connection) {
-            Some(open) if !open.outbox.is_empty() => open.closing = true,
-            _ => self.close(now, connection),
+    fn close_when_answered(&mut self, now: Now, connection: ConnectionId) {
+        if let Some(open) = self.connections.get_mut(connection) {
+            open.closing = true;
+        }
+        self.close_if_answered(now, connection);
+    }
+
+    fn close_if_answered(&mut self, now: Now, connection: ConnectionId) {
+        let answered = self
+            .connections
+            .get(connection)
+            .is_some_and(|open| open.closing && open.pipeline.is_empty() && open.outbox.is_empty());
+        if answered {
+            self.close(now, connection);
         }
     }
 

@@ -34,6 +34,25 @@ impl Broker {
 
     /// With settings of its own.
     pub fn start_with(settings: &[&str]) -> Self {
+        Self::start_by(|directory, port| {
+            let mut broker = command(directory, port);
+            broker.args(settings.iter().flat_map(|setting| ["--set", setting]));
+            broker
+        })
+    }
+
+    /// A broker that may have so many descriptors.
+    pub fn start_with_descriptors(descriptors: u32) -> Self {
+        Self::start_by(|directory, port| {
+            let broker = command(directory, port);
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"")]);
+            shell.arg(broker.get_program()).args(broker.get_args());
+            shell
+        })
+    }
+
+    fn start_by(command: impl Fn(&str, u16) -> Command) -> Self {
         if let Ok(address) = std::env::var("BAD_INPUT_AGAINST") {
             return Self { process: None, address: address.parse().unwrap() };
         }
@@ -43,7 +62,6 @@ impl Broker {
         let directory = std::env::temp_dir().join(name);
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut child = command(directory.to_str().unwrap(), port)
-            .args(settings.iter().flat_map(|setting| ["--set", *setting]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -71,6 +89,15 @@ impl Broker {
         let status = std::fs::read_to_string(path).expect("the broker runs");
         let line = status.lines().find(|line| line.starts_with(field)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Processor time that the process has used, in hundredths of a second.
+    pub fn processor_ticks(&self) -> u64 {
+        let Some((child, _)) = &self.process else { return 0 };
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()));
+        let stat = stat.expect("the broker runs");
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     /// Sockets that the process has open.

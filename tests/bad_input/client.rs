@@ -146,6 +146,16 @@ impl Client {
         })
     }
 
+    /// Where partition 0 ends.
+    pub fn high_watermark(&mut self, topic: &str) -> i64 {
+        with_fetch(topic, 0, 0, |fetch| {
+            self.ask(11, fetch, |answer| {
+                let topic = answer.responses.iter().next().unwrap();
+                topic.partitions.iter().next().unwrap().high_watermark
+            })
+        })
+    }
+
     /// The bytes of partition 0 from an offset, as far as one answer brings them.
     pub fn fetch(&mut self, topic: &str, offset: i64) -> Vec<u8> {
         with_fetch(topic, offset, 0, |fetch| {

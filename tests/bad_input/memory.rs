@@ -1,8 +1,10 @@
 //! What clients can make the broker hold: bounded, whatever they announce, send or do not read.
 
 use std::io::Read as _;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use millstream::protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use millstream::protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
@@ -61,6 +63,38 @@ fn unfinished_requests_hold_a_bounded_amount_and_stop_nobody_else() {
     assert!(grown < bound, "{grown} bytes");
     drop(clients);
     broker.is_well();
+}
+
+/// Clients that send their frames drop by drop hold all the memory there is, until others want it.
+#[test]
+fn whoever_sends_drop_by_drop_makes_way() {
+    let broker = Broker::start();
+    broker.is_well();
+    let frame = [&(100u32 << 20).to_be_bytes()[..], &vec![0; 95 << 20]].concat();
+    let mut slow = Vec::new();
+    for _ in 0..6 {
+        let mut client = Client::connect(&broker);
+        client.stream.set_write_timeout(Some(Duration::from_millis(400))).unwrap();
+        let _ = std::io::Write::write_all(&mut client.stream, &frame);
+        slow.push(client);
+    }
+    let (enough, is_enough) = channel();
+    let dripping = std::thread::spawn(move || {
+        while is_enough.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+            for client in &mut slow {
+                let _ = std::io::Write::write(&mut client.stream, &[0]);
+            }
+        }
+    });
+    let mut client = Client::connect(&broker);
+    client.stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    client.stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
+    client.create_topic("large", 1, &[("max.message.bytes", "30000000")]);
+    let batch = Plain::of(&[&vec![b'x'; 20_000_000]]).bytes();
+    assert_eq!(client.produce("large", Some(&batch)).code, 0);
+    broker.is_well();
+    enough.send(()).unwrap();
+    dripping.join().unwrap();
 }
 
 /// Fills a topic and gives the bytes it has.
@@ -132,6 +166,38 @@ fn answers_that_wait_for_their_turn_hold_a_bounded_amount() {
     clients[0].stream.read_exact(&mut id).unwrap();
     assert_eq!(id[4..], 1i32.to_be_bytes());
     broker.is_well();
+}
+
+/// Requests that wait have a part for each of their partitions.
+#[test]
+fn requests_that_wait_hold_a_bounded_amount() {
+    let broker = Broker::start();
+    Client::connect(&broker).create_topic("wide", 5000, &[]);
+    broker.is_well();
+    let partition = |partition| FetchPartition { partition, ..Default::default() };
+    let partitions: Vec<FetchPartition> = (0..5000).map(partition).collect();
+    let topics =
+        [FetchTopic { topic: "wide", partitions: Array::new(&partitions), ..Default::default() }];
+    let topics = Array::new(&topics);
+    let fetch = FetchRequest {
+        max_wait_ms: 600_000,
+        min_bytes: 1,
+        max_bytes: 1,
+        session_epoch: -1,
+        topics,
+        ..Default::default()
+    };
+    let fetch = request(1, 11, &fetch);
+    // What a first one takes for itself and leaves behind.
+    Client::connect(&broker).send(&fetch);
+    broker.is_well();
+    let before = broker.resident_bytes();
+    let mut client = Client::connect(&broker);
+    client.stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let _ = std::io::Write::write_all(&mut client.stream, &fetch.repeat(120));
+    broker.is_well();
+    let grown = broker.resident_bytes().saturating_sub(before);
+    assert!(grown < 32 * MIB, "{grown} bytes");
 }
 
 /// The timestamp of the first record in [`bomb`].
@@ -246,4 +312,25 @@ fn batches_that_wait_for_a_job_hold_a_bounded_amount() {
     let grown = broker.resident_bytes_max().saturating_sub(before);
     assert!(grown < 160 * MIB, "{grown} bytes");
     broker.is_well();
+}
+
+/// Decompression that is ordered without end keeps busy who orders it; files are opened meanwhile.
+#[test]
+fn a_flood_of_decompression_bombs_keeps_nobody_from_the_disk() {
+    let broker = Broker::start();
+    let mut client = Client::connect(&broker);
+    client.create_topic("flood", 1, &[]);
+    assert_eq!(client.produce("flood", Some(&bomb(Codec::Gzip, 60 << 20))).code, 0);
+    let partitions = [ListOffsetsPartition { timestamp: 1_600_000_000_000, ..Default::default() }];
+    let topics = [ListOffsetsTopic { name: "flood", partitions: Array::new(&partitions) }];
+    let topics = Array::new(&topics);
+    let list = ListOffsetsRequest { replica_id: -1, topics, ..Default::default() };
+    let list = request(1, 5, &list).repeat(128);
+    let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(&broker)).collect();
+    clients.iter_mut().for_each(|client| client.send(&list));
+    std::thread::sleep(Duration::from_millis(100));
+    let start = std::time::Instant::now();
+    // The write-ahead log goes on in new files.
+    fill(&broker, "beside", 200);
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
 }

@@ -186,6 +186,25 @@ impl World {
         }
     }
 
+    /// Gives the shard more than it reads of a client that then ends its sending; answers how many
+    /// seconds later the connection is closed.
+    pub fn seconds_until_left(&mut self, frames: &[u8]) -> u64 {
+        self.closed = false;
+        self.connection = ConnectionId::new(self.connection.get() + 1);
+        self.inputs.push_back(Input::Opened(self.connection));
+        self.settle();
+        self.receive(frames);
+        assert!(self.shard.space(self.connection).is_none(), "it is read from to its end");
+        self.inputs.push_back(Input::Ended(self.connection));
+        let start = self.nanos;
+        self.settle();
+        while !self.closed {
+            self.nanos += 1_000_000_000;
+            self.settle();
+        }
+        (self.nanos - start) / 1_000_000_000
+    }
+
     /// Gives the shard a request's bytes.
     fn receive(&mut self, frame: &[u8]) {
         let mut rest = frame;
@@ -351,6 +370,11 @@ pub fn produce() -> Vec<u8> {
 
 /// A fetch of one batch of 1 KiB at an offset, without a session.
 pub fn fetch(fetch_offset: i64) -> Vec<u8> {
+    waiting_fetch(fetch_offset, 0)
+}
+
+/// The same, which waits for records that are not there.
+pub fn waiting_fetch(fetch_offset: i64, max_wait_ms: i32) -> Vec<u8> {
     let partitions = [FetchPartition {
         partition: 0,
         fetch_offset,
@@ -364,6 +388,7 @@ pub fn fetch(fetch_offset: i64) -> Vec<u8> {
         max_bytes: 1024,
         min_bytes: 1,
         session_epoch: -1,
+        max_wait_ms,
         topics,
         ..Default::default()
     };
