@@ -38,7 +38,7 @@ fn catchers(bug: Bug) -> &'static [&'static str] {
         Bug::TrustIndex | Bug::ReleaseUnwrittenChunk | Bug::KeepStrays => {
             &[ASSERTION, "answers", "contents"]
         }
-        Bug::CountUnsynced => &["recovery", "acknowledged", "contents"],
+        Bug::CountUnsynced => &["recovery", "acknowledged", "contents", "answers"],
         Bug::IgnoreMemory => &["memory"],
         Bug::ForgetRelease | Bug::ForgetRoom => &["finish"],
         _ => &[],
