@@ -214,6 +214,11 @@ impl Store {
         self.chunks.bytes_used()
     }
 
+    /// What tails may hold; a large append that was admitted below it comes on top.
+    pub fn tail_bytes_max(&self) -> usize {
+        self.chunks.bytes_max()
+    }
+
     /// Takes what the disk is asked for.
     pub fn take_requests(&mut self, out: &mut Vec<DiskRequest>) {
         for request in &self.requests {
