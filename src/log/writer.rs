@@ -78,7 +78,8 @@ impl SegmentWriter {
             serial,
             file: FileState::Closed,
             pending: None,
-            allocated: 0,
+            // What is on disk needs no room.
+            allocated: whole,
             reserving: None,
             starved: false,
             submitted: whole,
@@ -328,5 +329,16 @@ impl SegmentWriter {
             self.file = FileState::Closed;
             self.kept = self.synced;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_life_brought_to_disk_needs_no_room() {
+        let writer = SegmentWriter::new(Offset::ZERO, 0, 10_000);
+        assert_eq!(writer.allocated(), 8192);
     }
 }

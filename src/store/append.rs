@@ -344,6 +344,8 @@ impl Store {
             // Space for its own segment, so that it need not rely on the common reserve.
             let mut queue = DiskQueue::new(Owner::Log(slot).encode(), &mut self.requests);
             self.partitions[slot as usize].log.reserve(&mut queue);
+            // A log without a segment has nothing to reserve for: what others hold must go.
+            self.checkpointer.hurry();
             return false;
         }
         if !self.wal.has_room(with_carried(bytes), Urgency::Ordinary) {

@@ -13,6 +13,9 @@ use crate::types::Instant;
 const INTERVAL: Duration = Duration::from_millis(500);
 /// The reserve of a small device is this part of it at most.
 const RESERVE_SHARE: u64 = 64;
+/// Bytes without space reserved for them may be this part of the free space: until the next look
+/// nobody takes the rest, though every shard counts like this.
+const FREE_SHARE: u64 = 256;
 
 const TOKEN_FREE: u32 = 0;
 const TOKEN_OPEN: u32 = 1;
@@ -104,7 +107,8 @@ impl Space {
     /// Whether `bytes` more may be in memory without space reserved for them.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
         let Some(free) = self.free else { return false };
-        self.unreserved + bytes <= self.reserve_of(free).max(bytes)
+        let most = self.reserve_of(free).max(free.free_bytes / FREE_SHARE);
+        self.unreserved + bytes <= most.max(bytes)
     }
 
     /// A log's bytes without reserved space went from `before` to `after`.
@@ -194,4 +198,21 @@ impl Space {
 /// The file of set-aside space of one shard.
 fn reserve_path(config: &StoreConfig) -> FileName {
     config.log_directory.join(&format!("reserve.{}", config.shard))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_much_is_free_more_may_wait_than_the_reserve() {
+        let mut space = Space::new(1 << 20);
+        space.free = Some(FreeSpace { free_bytes: 1 << 30, total_bytes: 1 << 40 });
+        space.reserved(0, 3 << 20);
+        assert!(space.has_room(1 << 20) && !space.has_room((1 << 20) + 1));
+        space.free = Some(FreeSpace { free_bytes: 8 << 20, total_bytes: 1 << 40 });
+        assert!(!space.has_room(1));
+        space.reserved(3 << 20, 0);
+        assert!(space.has_room(4 << 20), "one that is larger than all goes alone");
+    }
 }
