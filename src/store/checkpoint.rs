@@ -140,7 +140,12 @@ impl Checkpointer {
 impl Store {
     /// The oldest generation that holds metadata which no snapshot has.
     pub fn set_metadata_generation(&mut self, generation: Option<u64>) {
+        let freed = generation > self.checkpointer.metadata_generation || generation.is_none();
         self.checkpointer.metadata_generation = generation;
+        if freed && self.room_wanted {
+            // The checkpoint that somebody waits for could not free what this kept alive.
+            self.checkpointer.hurry();
+        }
     }
 
     /// Every partition is back: a checkpoint would leave none out.
