@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 /// Longer values are cut where they are shown.
 const SHOWN_CHARACTERS_MAX: usize = 80;
+/// So are problems, which may name a part of a value.
+const PROBLEM_CHARACTERS_MAX: usize = 1000;
 
 /// Where a setting was given.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -22,6 +24,18 @@ pub enum Place {
     Request,
     /// Nowhere: it is a default.
     Default,
+}
+
+impl Place {
+    /// How far from who reads an error the place is, that of a request being the nearest.
+    pub(super) fn distance(&self) -> u8 {
+        match self {
+            Self::Request => 0,
+            Self::CommandLine => 1,
+            Self::File { .. } => 2,
+            Self::Default => 3,
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -60,7 +74,7 @@ impl fmt::Display for SettingError {
         if let Some(value) = &self.value {
             write!(f, "={}", shown(value))?;
         }
-        write!(f, ": {}", self.problem)
+        write!(f, ": {}", shown_to(&self.problem, PROBLEM_CHARACTERS_MAX))
     }
 }
 
@@ -155,11 +169,15 @@ pub(super) fn unknown(nearest: Option<&str>) -> String {
     }
 }
 
-/// The text on one line and of bounded length, whatever is in it.
 fn shown(text: &str) -> String {
+    shown_to(text, SHOWN_CHARACTERS_MAX)
+}
+
+/// The text on one line and of bounded length, whatever is in it.
+fn shown_to(text: &str, characters_max: usize) -> String {
     let mut shown = String::new();
     for (count, character) in text.chars().enumerate() {
-        if count == SHOWN_CHARACTERS_MAX {
+        if count == characters_max {
             shown.push_str("...");
             break;
         }

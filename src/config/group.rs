@@ -163,7 +163,8 @@ fn check_ranges(reader: &Reader<'_>, layers: &Layers) -> Result<(), SettingError
         let least = format!("group.{kind}.min.{setting}");
         let from: i64 = broker.whole(&least)?;
         if reader.whole::<i64>(name)? < from {
-            return Err(reader.refuse(name, format!("expected at least {least}, which is {from}")));
+            let problem = format!("expected at least {least}, which is {from}");
+            return Err(reader.refuse_against(name, (&broker, &least), problem));
         }
         check_most(reader, name, &broker, &format!("group.{kind}.max.{setting}"))?;
     }
@@ -181,7 +182,8 @@ fn check_most(
     if reader.whole::<i64>(name)? <= to {
         return Ok(());
     }
-    Err(reader.refuse(name, format!("expected at most {most}, which is {to}")))
+    let problem = format!("expected at most {most}, which is {to}");
+    Err(reader.refuse_against(name, (broker, most), problem))
 }
 
 fn check_sessions(reader: &Reader<'_>) -> Result<(), SettingError> {
@@ -190,7 +192,7 @@ fn check_sessions(reader: &Reader<'_>) -> Result<(), SettingError> {
         let interval: i64 = reader.whole(&heartbeat)?;
         if reader.whole::<i64>(&session)? <= interval {
             let problem = format!("expected more than {heartbeat}, which is {interval}");
-            return Err(reader.refuse(&session, problem));
+            return Err(reader.refuse_pair(&session, &heartbeat, problem));
         }
     }
     Ok(())

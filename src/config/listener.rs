@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::error::{Notice, SettingError};
 use super::reader::Reader;
 
+const PROTOCOL_MAP: &str = "listener.security.protocol.map";
+const CONTROLLERS: &str = "controller.listener.names";
 const CONTROLLER_LISTENER: &str =
     "clients are not served there, and controllers need no address yet";
 
@@ -118,7 +120,7 @@ pub(super) fn listeners(
     }
     if !listeners.iter().any(|listener| listener.advertised.is_some()) {
         let problem = "expected a listener that clients are told of".to_owned();
-        return Err(reader.refuse("listeners", problem));
+        return Err(reader.refuse_pair("listeners", CONTROLLERS, problem));
     }
     Ok(listeners)
 }
@@ -169,7 +171,7 @@ fn advertised(
             let names: Vec<&str> = endpoints.iter().map(|known| known.name.as_str()).collect();
             let problem =
                 format!("{}: expected names from listeners: {}", told.name, names.join(", "));
-            return Err(reader.refuse("advertised.listeners", problem));
+            return Err(reader.refuse_pair("advertised.listeners", "listeners", problem));
         }
         if told.is_wildcard() && !told.host.is_empty() {
             let problem = format!("{}: expected an address that clients can connect to", told.host);
@@ -187,20 +189,19 @@ struct Protocols {
 
 impl Protocols {
     fn read(reader: &Reader<'_>) -> Result<Self, SettingError> {
-        const SETTING: &str = "listener.security.protocol.map";
         let mut by_name = BTreeMap::new();
-        let text = reader.text(SETTING)?;
+        let text = reader.text(PROTOCOL_MAP)?;
         for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let protocol = entry.rsplit_once(':').and_then(|(name, protocol)| {
                 Some((name.trim().to_uppercase(), SecurityProtocol::from_name(protocol.trim())?))
             });
             let Some((name, protocol)) = protocol else {
                 let words = "expected name:protocol, of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL";
-                return Err(reader.refuse(SETTING, format!("{entry}: {words}")));
+                return Err(reader.refuse(PROTOCOL_MAP, format!("{entry}: {words}")));
             };
             by_name.insert(name, protocol);
         }
-        let controllers = reader.list("controller.listener.names")?;
+        let controllers = reader.list(CONTROLLERS)?;
         let controllers = controllers.iter().map(|name| name.to_uppercase()).collect();
         Ok(Self { by_name, controllers })
     }
@@ -212,11 +213,11 @@ impl Protocols {
             Some(protocol) => {
                 let protocol = protocol.name();
                 let problem = format!("{name} speaks {protocol}: only PLAINTEXT is served yet");
-                Err(reader.refuse("listeners", problem))
+                Err(reader.refuse_pair("listeners", PROTOCOL_MAP, problem))
             }
             None => {
-                let words = "expected a name from listener.security.protocol.map";
-                Err(reader.refuse("listeners", format!("{name}: {words}")))
+                let problem = format!("{name}: expected a name from {PROTOCOL_MAP}");
+                Err(reader.refuse_pair("listeners", PROTOCOL_MAP, problem))
             }
         }
     }

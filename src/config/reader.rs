@@ -57,6 +57,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// That the values of two settings do not go together: the error is where the first was given,
+    /// or where `other` was if that is nearer to who reads it.
+    pub(super) fn refuse_pair(&self, name: &str, other: &str, problem: String) -> SettingError {
+        self.refuse_against(name, (self, other), problem)
+    }
+
+    /// As [`Reader::refuse_pair`], where the other setting is one of another reader.
+    pub(super) fn refuse_against(
+        &self,
+        name: &str,
+        (others, other): (&Reader<'_>, &str),
+        problem: String,
+    ) -> SettingError {
+        if others.place(other).distance() >= self.place(name).distance() {
+            return self.refuse(name, problem);
+        }
+        let text = self.found(name).1.map_or_else(String::new, |found| found.text);
+        others.refuse(other, format!("{name}={text}: {problem}"))
+    }
+
     pub(super) fn boolean(&self, name: &str) -> Result<bool, SettingError> {
         match self.value(name)? {
             Value::Boolean(value) => Ok(value),

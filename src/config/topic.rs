@@ -278,7 +278,7 @@ fn cleanup(reader: &Reader<'_>) -> Result<CleanupSettings, SettingError> {
     if settings.compaction_lag_min > settings.compaction_lag_max {
         let most = settings.compaction_lag_max.as_millis();
         let problem = format!("expected at most max.compaction.lag.ms, which is {most}");
-        return Err(reader.refuse("min.compaction.lag.ms", problem));
+        return Err(reader.refuse_pair("min.compaction.lag.ms", "max.compaction.lag.ms", problem));
     }
     Ok(settings)
 }

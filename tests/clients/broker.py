@@ -42,11 +42,19 @@ class Broker:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the broker ended: {self.last_words()}")
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                self.ask_versions()
                 return
             except OSError:
                 time.sleep(0.02)
-        raise RuntimeError("the broker does not listen after 60 s")
+        raise RuntimeError("the broker does not answer after 60 s")
+
+    def ask_versions(self):
+        """ApiVersions version 0. The port takes connections before the broker has started."""
+        request = struct.pack(">hhih", 18, 0, 1, -1)
+        with socket.create_connection(("127.0.0.1", self.port), 60) as stream:
+            stream.sendall(struct.pack(">i", len(request)) + request)
+            if not stream.recv(1):
+                raise OSError("closed before it answered")
 
     def last_words(self):
         return pathlib.Path(f"{self.directory}.log").read_text()[-2000:]

@@ -13,9 +13,13 @@ use crate::facts::{MACHINE, given};
 /// Pieces that mean something to files of properties.
 fn file_text() -> impl Strategy<Value = String> {
     let names: Vec<&str> = broker_settings().map(|definition| definition.name).collect();
+    let lines: Vec<String> = names.iter().map(|name| format!("\n{name}=")).collect();
     let piece = prop_oneof![
         "[=: \t\\\\\n\r#!a-z0-9.,-]{0,8}",
         proptest::sample::select(names).prop_map(str::to_owned),
+        // Values that settings can have, and some that do not go together.
+        (proptest::sample::select(lines), "-?[0-9]{1,10}|[a-z]{0,5}|[A-Z]{1,9}(:PLAINTEXT|:SSL)?")
+            .prop_map(|(line, value)| line + &value + "\n"),
         Just("\\u00e9".to_owned()),
         any::<String>(),
     ];

@@ -58,6 +58,11 @@ pub(super) fn print_end() {
     say("Stopped: everything is on disk.\n");
 }
 
+/// Nothing was promised to anybody yet.
+pub(super) fn print_early_end() {
+    say("Stopped before it had started: what was on disk is as it was.\n");
+}
+
 /// A broker goes on when nobody reads what it says.
 fn say(text: &str) {
     let mut out = io::stdout().lock();

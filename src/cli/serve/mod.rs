@@ -69,8 +69,10 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     signals.stop_on(broker.stopper());
     match broker.wait_until_serving() {
         Ok(()) => {}
-        // Nothing was promised to anybody yet.
-        Err(StartError::Stopped) => return Ok(()),
+        Err(StartError::Stopped) => {
+            greeting::print_early_end();
+            return Ok(());
+        }
         Err(error) => return Err(error.into()),
     }
     greeting::print(&start, port, &directory, begun.elapsed());

@@ -76,8 +76,9 @@ pub(super) fn classic_groups(reader: &Reader<'_>) -> Result<ClassicGroups, Setti
     };
     if settings.session_timeout_min > settings.session_timeout_max {
         let most = settings.session_timeout_max.as_millis();
-        let problem = format!("expected at most group.max.session.timeout.ms, which is {most}");
-        return Err(reader.refuse("group.min.session.timeout.ms", problem));
+        let (name, other) = ("group.min.session.timeout.ms", "group.max.session.timeout.ms");
+        let problem = format!("expected at most {other}, which is {most}");
+        return Err(reader.refuse_pair(name, other, problem));
     }
     Ok(settings)
 }

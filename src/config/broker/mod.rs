@@ -163,7 +163,7 @@ fn node_id(reader: &Reader<'_>) -> Result<NodeId, SettingError> {
     let broker_id: i32 = reader.whole("broker.id")?;
     if !reader.is_default("broker.id") && broker_id != node_id {
         let problem = format!("expected the same as node.id, which is {node_id}");
-        return Err(reader.refuse("broker.id", problem));
+        return Err(reader.refuse_pair("broker.id", "node.id", problem));
     }
     Ok(NodeId::new(node_id))
 }

@@ -74,14 +74,15 @@ fn check_wal(
     }
     // A batch is logged in one piece, and a request may hold no more than one.
     if settings.wal_file_bytes_max <= request_bytes_max as u64 {
-        let words = "expected more than socket.request.max.bytes, which is";
-        return Err(reader.refuse("wal.file.bytes", format!("{words} {request_bytes_max}")));
+        let request = "socket.request.max.bytes";
+        let problem = format!("expected more than {request}, which is {request_bytes_max}");
+        return Err(reader.refuse_pair("wal.file.bytes", request, problem));
     }
     // One file is filled while the other is carried over to the segments.
     if settings.wal_bytes_max / 2 < settings.wal_file_bytes_max {
         let file = settings.wal_file_bytes_max;
         let problem = format!("expected at least twice wal.file.bytes, which is {file}");
-        return Err(reader.refuse("wal.bytes.max", problem));
+        return Err(reader.refuse_pair("wal.bytes.max", "wal.file.bytes", problem));
     }
     Ok(())
 }
