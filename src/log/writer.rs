@@ -54,6 +54,8 @@ pub(super) struct SegmentWriter {
     reserving: Option<u64>,
     /// The device was full at the last reservation.
     starved: bool,
+    /// A reservation takes no more: on a device that was full, others need the rest.
+    step_max: u64,
     submitted: u64,
     in_flight: VecDeque<InFlight>,
     next_write: u16,
@@ -82,6 +84,7 @@ impl SegmentWriter {
             allocated: whole,
             reserving: None,
             starved: false,
+            step_max: RESERVATION_BYTES_MAX,
             submitted: whole,
             in_flight: VecDeque::new(),
             next_write: 0,
@@ -211,7 +214,7 @@ impl SegmentWriter {
     }
 
     fn reserve(&mut self, file: &FileHandle, end: u64, queue: &mut DiskQueue<'_>) {
-        let step = self.allocated.clamp(RESERVATION_BYTES_MIN, RESERVATION_BYTES_MAX);
+        let step = self.allocated.clamp(RESERVATION_BYTES_MIN, self.step_max);
         let ahead = self.allocated.saturating_sub(end);
         if self.reserving.is_some() || self.starved || ahead > step / 2 {
             return;
@@ -263,6 +266,7 @@ impl SegmentWriter {
             (Step::Reserve, Err(DiskError::Full)) => {
                 self.reserving = None;
                 self.starved = true;
+                self.step_max = RESERVATION_BYTES_MIN;
             }
             (Step::Open, Err(DiskError::Full)) => {
                 self.file = FileState::Closed;
@@ -288,6 +292,7 @@ impl SegmentWriter {
             }
             (Step::Reserve, Ok(_)) => {
                 self.allocated = self.reserving.take().expect("asked for");
+                self.step_max = (2 * self.step_max).min(RESERVATION_BYTES_MAX);
             }
             (Step::Write, Ok(_)) => {
                 let write = self.in_flight.iter_mut().find(|write| write.number == token.number);

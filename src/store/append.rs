@@ -162,15 +162,22 @@ impl Store {
         if self.stopping {
             return Outcome::Answered(Err(AppendError::Stopping));
         }
-        if self.space.is_full() {
+        let bytes = batch.header.total_bytes();
+        if self.refuses(bytes) {
             return Outcome::Answered(Err(AppendError::StorageFull));
         }
-        let bytes = batch.header.total_bytes();
         if !self.make_room(slot, bytes) {
             self.room_wanted = true;
             return Outcome::NoRoom;
         }
         self.append_in_room(slot, batch, reply, now)
+    }
+
+    /// Whether `bytes` would wait for space on the device, which nothing here brings.
+    fn refuses(&mut self, bytes: usize) -> bool {
+        let vain = self.checkpointer.is_in_vain()
+            && !self.wal.has_room(with_carried(bytes), Urgency::Ordinary);
+        vain || self.space.is_full()
     }
 
     /// Appends a batch whose body another core has copied, or keeps it until there is room.
@@ -225,18 +232,24 @@ impl Store {
         self.commits.queued = queued;
     }
 
-    /// Whether appends of `bytes` together have room now; if not, [`StoreEvent::Room`] follows.
+    /// Whether appends of `bytes` together have room now, or are refused at once; if not,
+    /// [`StoreEvent::Room`] follows.
     pub fn has_room(&mut self, bytes: usize) -> bool {
         // Requests that are larger are taken when half is free; their batches wait one by one.
         let bytes = (bytes + ROOM_SLACK_BYTES).min(self.chunks.bytes_max() / 2);
-        let room = self.commits.queued.is_empty()
-            && self.wal.has_room(bytes, Urgency::Ordinary)
-            && (self.chunks.has_room(bytes) || self.evict(bytes));
+        let room = self.commits.queued.is_empty() && self.is_decided(bytes);
         if !room {
             self.room_wanted = true;
             self.checkpointer.hurry();
         }
         room
+    }
+
+    /// Whether appends of `bytes` need not wait.
+    fn is_decided(&mut self, bytes: usize) -> bool {
+        self.refuses(bytes)
+            || (self.wal.has_room(bytes, Urgency::Ordinary)
+                && (self.chunks.has_room(bytes) || self.evict(bytes)))
     }
 
     /// Tells a fetch when a partition shows as much as it waits for; at once if it does already.
@@ -505,7 +518,6 @@ impl Store {
     pub(super) fn has_room_again(&mut self) -> bool {
         let bytes = ROOM_BYTES.min(self.config.wal.commit_bytes_max);
         let bytes = bytes.min(self.chunks.bytes_max() / 2);
-        self.wal.has_room(bytes, Urgency::Ordinary)
-            && (self.chunks.has_room(bytes) || self.evict(bytes))
+        self.is_decided(bytes)
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Checkpointer {
     hurried: bool,
     /// The last slot found no room on the device: nothing but time asks for another.
     refused: bool,
+    /// Nothing came free for those who wait, and the device has no room for more files.
+    in_vain: bool,
     /// The first one frees the write-ahead logs of earlier lives.
     drained: bool,
     /// The last one of all.
@@ -90,6 +92,7 @@ impl Checkpointer {
             last_bytes: 0,
             hurried: false,
             refused: false,
+            in_vain: false,
             drained: false,
             stop: StopPhase::Running,
             resting: Vec::new(),
@@ -128,6 +131,18 @@ impl Checkpointer {
     /// Somebody waits for what a checkpoint frees.
     pub(super) fn hurry(&mut self) {
         self.hurried = true;
+    }
+
+    /// Whether who waits for room would wait for space on the device.
+    pub(super) fn is_in_vain(&self) -> bool {
+        self.in_vain
+    }
+
+    /// The device may have space: what found none is tried again, at once where somebody `waits`.
+    pub(super) fn retry(&mut self, waits: bool) {
+        self.refused = false;
+        self.in_vain = false;
+        self.hurried |= waits;
     }
 
     pub(super) fn deadline(&self, config: &StoreConfig) -> Option<Instant> {
@@ -318,6 +333,7 @@ impl Store {
             self.checkpointer.number -= 1;
             self.checkpointer.phase = Phase::Idle;
             self.checkpointer.refused = true;
+            self.checkpointer.in_vain = self.room_wanted;
             return Ok(());
         }
         result.map_err(StoreFault::Checkpoint)?;
@@ -331,8 +347,9 @@ impl Store {
         let Phase::Writing { generation, drains } = self.checkpointer.phase else {
             unreachable!("a slot was being written")
         };
-        self.wal.recycle(generation);
+        let freed = self.wal.recycle(generation);
         self.checkpointer.phase = Phase::Idle;
+        self.checkpointer.in_vain = self.room_wanted && !freed && self.wal.is_starved();
         if drains && !self.checkpointer.drained {
             self.checkpointer.drained = true;
             self.events.push(StoreEvent::Drained);

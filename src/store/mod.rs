@@ -344,7 +344,7 @@ impl Store {
         Ok(())
     }
 
-    /// Space was given back: reservations and WAL files are tried again.
+    /// There may be space: reservations and WAL files are tried again.
     fn space_is_back(&mut self) {
         for slot in self.space.take_starved() {
             if let Some(partition) = self.partitions.get_mut(slot as usize) {
@@ -353,7 +353,8 @@ impl Store {
             }
         }
         let mut queue = DiskQueue::new(Owner::Wal.encode(), &mut self.requests);
-        self.wal.retry_files(&mut queue);
+        self.wal.retry_files(self.space.spare_bytes(), &mut queue);
+        self.checkpointer.retry(self.room_wanted);
         self.events.push(StoreEvent::Plenty);
     }
 

@@ -104,6 +104,13 @@ impl Space {
         self.reserve_bytes.min(free.total_bytes / RESERVE_SHARE)
     }
 
+    /// Bytes that the write-ahead log may take without bringing the device near to full.
+    pub(super) fn spare_bytes(&self) -> u64 {
+        let Some(free) = self.free else { return 0 };
+        let absent = u64::from(self.reserve != Reserve::Held);
+        free.free_bytes.saturating_sub((2 + absent) * self.reserve_of(free))
+    }
+
     /// Whether `bytes` more may be in memory without space reserved for them.
     pub(super) fn has_room(&self, bytes: u64) -> bool {
         let Some(free) = self.free else { return false };
@@ -144,7 +151,8 @@ impl Space {
         std::mem::take(&mut self.starved)
     }
 
-    /// Takes an answer; `true` when there may be more space than before.
+    /// Takes an answer; `true` when there may be space for those who found none. Those who were
+    /// promised space need less than what sets the reserve aside again.
     pub(super) fn completed(
         &mut self,
         token: u32,
@@ -157,7 +165,8 @@ impl Space {
                 if let Ok(DiskDone::Free(free)) = result {
                     self.free = Some(free);
                 }
-                return self.restock(queue);
+                self.restock(queue);
+                return self.free.is_some_and(|free| free.free_bytes > 0);
             }
             (TOKEN_OPEN, Ok(DiskDone::Opened { file, len })) => {
                 self.file = Some(file);
@@ -181,8 +190,8 @@ impl Space {
     }
 
     /// Sets space aside again once there is enough.
-    fn restock(&mut self, queue: &mut DiskQueue<'_>) -> bool {
-        let Some(free) = self.free else { return false };
+    fn restock(&mut self, queue: &mut DiskQueue<'_>) {
+        let Some(free) = self.free else { return };
         let wanted = self.reserve_of(free);
         let plenty = free.free_bytes >= 2 * wanted;
         let absent = matches!(self.reserve, Reserve::Missing | Reserve::Released);
@@ -191,7 +200,6 @@ impl Space {
             let reserve = DiskOp::Allocate { file: file.clone(), position: 0, len: wanted };
             queue.push(TOKEN_RESERVE, reserve);
         }
-        plenty
     }
 }
 

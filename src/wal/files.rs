@@ -15,6 +15,8 @@ use crate::types::Lsn;
 const GROWTH: u64 = 4;
 /// How much is zeroed by one write at most.
 const ZEROS_BYTES_MAX: u64 = 1 << 20;
+/// A file takes this part of what the device can spare at most, so that the log never fills it.
+const SPARE_SHARE: u64 = 4;
 /// Free files to have at hand: one for the next appends, one that only carried blocks and metadata
 /// may take, because they are what makes room again.
 const FREE_FILES_WANTED: usize = 2;
@@ -72,8 +74,10 @@ pub(super) struct Files {
     free: VecDeque<u32>,
     live: VecDeque<Live>,
     preparing: Option<Preparing>,
-    /// The device was full at the last attempt; a new one waits for [`Files::prepare`].
+    /// The device had too little for another file; a new attempt waits for [`Files::prepare`].
     starved: bool,
+    /// Bytes of the device that files to come may take together.
+    spare: u64,
     /// A half-made file is being removed; its name is taken until then.
     removing: bool,
     next_generation: u64,
@@ -93,6 +97,8 @@ impl Files {
             live: VecDeque::new(),
             preparing: None,
             starved: false,
+            // Until somebody has looked at the device, the attempt shows it.
+            spare: u64::MAX,
             removing: false,
             next_generation: 1,
             zeros: zeros.range(0..zeros_bytes),
@@ -199,8 +205,10 @@ impl Files {
         self.slot(self.live[index].slot).bytes
     }
 
-    /// Frees every file whose generation is below `generation`. The newest stays.
-    pub(super) fn recycle(&mut self, generation: u64) {
+    /// Frees every file whose generation is below `generation`. The newest stays. Returns whether
+    /// there was any.
+    pub(super) fn recycle(&mut self, generation: u64) -> bool {
+        let free = self.free.len();
         while self.live.len() > 1 {
             let oldest = self.live.front().expect("more than one");
             let kept = generation + u64::from(planted(Bug::RecycleOffByOne));
@@ -210,6 +218,14 @@ impl Files {
             self.free.push_back(oldest.slot);
             self.live.pop_front();
         }
+        self.free.len() > free
+    }
+
+    /// Notes what the device can spare: what the file being made has yet to take is taken.
+    pub(super) fn set_spare(&mut self, bytes: u64) {
+        let left =
+            self.preparing.as_ref().map_or(0, |made| made.bytes.saturating_sub(made.written));
+        self.spare = bytes.saturating_sub(left);
     }
 
     /// Begins another file when few are free and the cap allows it, or when fewer than two could
@@ -242,6 +258,18 @@ impl Files {
         if full && self.slots.len() > FREE_FILES_WANTED && !too_small {
             return;
         }
+        // Without a first file nothing goes at all: it may take whatever there is.
+        if !self.slots.is_empty() {
+            let zeros = self.zeros.len() as u64;
+            let affordable = self.spare / SPARE_SHARE / zeros * zeros;
+            let needed = if too_small { needed.next_multiple_of(zeros) } else { 0 };
+            bytes = bytes.min(affordable).max(needed).max(self.limits.first_file_bytes);
+            if bytes > self.spare {
+                self.starved = true;
+                return;
+            }
+        }
+        self.spare = self.spare.saturating_sub(bytes);
         self.slots.push(None);
         let path = self.path(made);
         self.preparing = Some(Preparing { slot: made, bytes, written: 0, file: None });

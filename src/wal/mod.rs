@@ -127,6 +127,11 @@ impl Wal {
         self.files.has_files()
     }
 
+    /// Whether the device has too little for another file that is wanted.
+    pub fn is_starved(&self) -> bool {
+        self.files.is_starved()
+    }
+
     /// Whether the device has no room for even one file.
     pub fn is_homeless(&self) -> bool {
         self.files.is_starved() && !self.files.has_files()
@@ -360,12 +365,15 @@ impl Wal {
     }
 
     /// Frees the files of all generations below `generation`: nothing in them is needed any more.
-    pub fn recycle(&mut self, generation: u64) {
-        self.files.recycle(generation);
+    /// Returns whether there was any.
+    pub fn recycle(&mut self, generation: u64) -> bool {
+        self.files.recycle(generation)
     }
 
-    /// Tries again to make files after the device was full.
-    pub fn retry_files(&mut self, queue: &mut DiskQueue<'_>) {
+    /// Notes that further files may take `spare` bytes of the device, and tries again to make them
+    /// where it had too little.
+    pub fn retry_files(&mut self, spare: u64, queue: &mut DiskQueue<'_>) {
+        self.files.set_spare(spare);
         if self.files.is_starved() {
             self.files.prepare(self.wanted_bytes, queue);
         }
