@@ -73,8 +73,9 @@ impl<'a> Reader<'a> {
         if others.place(other).distance() >= self.place(name).distance() {
             return self.refuse(name, problem);
         }
-        let text = self.found(name).1.map_or_else(String::new, |found| found.text);
-        others.refuse(other, format!("{name}={text}: {problem}"))
+        let found = self.found(name).1;
+        let (name, text) = found.map_or((name, String::new()), |found| (found.name, found.text));
+        others.refuse(other, format!("does not go with {name}={text}: {problem}"))
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<bool, SettingError> {

@@ -158,7 +158,8 @@ fn groups_stay_in_the_ranges_of_their_broker() {
         GroupSettings::resolve(&map(&[("consumer.heartbeat.interval.ms", "45000")]), &broker);
     assert_eq!(
         error.unwrap_err().to_string(),
-        "group.consumer.session.timeout.ms=45000: \
+        "consumer.heartbeat.interval.ms=45000: \
+         does not go with group.consumer.session.timeout.ms=45000: \
          expected more than consumer.heartbeat.interval.ms, which is 45000"
     );
 }
