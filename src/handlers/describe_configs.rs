@@ -265,7 +265,7 @@ mod tests {
 
     fn settings() -> BrokerSettings {
         let file = Properties::parse("server.properties", FILE).unwrap();
-        let machine = Machine { memory_bytes: 1 << 30 };
+        let machine = Machine { memory_bytes: 1 << 30, cores: 2 };
         let sources = Sources { file: Some(&file), overrides: &[], machine, strict: false };
         BrokerSettings::resolve(&sources).unwrap().settings
     }

@@ -167,7 +167,7 @@ mod tests {
     use crate::config::{Machine, Sources};
 
     fn broker(overrides: &[&str]) -> BrokerSettings {
-        let machine = Machine { memory_bytes: 1 << 30 };
+        let machine = Machine { memory_bytes: 1 << 30, cores: 2 };
         let sources = Sources { file: None, overrides, machine, strict: true };
         BrokerSettings::resolve(&sources).unwrap().settings
     }

@@ -133,7 +133,7 @@ fn settings(prng: &mut Prng) -> BrokerSettings {
     let sources = Sources {
         file: None,
         overrides: &[&partitions, "max.incremental.fetch.session.cache.slots=3"],
-        machine: Machine { memory_bytes: 1 << 30 },
+        machine: Machine { memory_bytes: 1 << 30, cores: 2 },
         strict: true,
     };
     let resolved = BrokerSettings::resolve(&sources).expect("settings of a simulation");

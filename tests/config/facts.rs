@@ -6,7 +6,7 @@ use millstream::config::{
     BrokerSettings, Kind, Machine, Properties, Resolved, SettingErrors, Sources,
 };
 
-pub const MACHINE: Machine = Machine { memory_bytes: 8 << 30 };
+pub const MACHINE: Machine = Machine { memory_bytes: 8 << 30, cores: 2 };
 
 /// The rows of a file of facts, split at tabs.
 pub fn rows(text: &'static str) -> impl Iterator<Item = Vec<&'static str>> {

@@ -283,7 +283,7 @@ impl World {
 
 fn config() -> ShardConfig {
     let root = FileName::new("/data");
-    let machine = Machine { memory_bytes: 1 << 30 };
+    let machine = Machine { memory_bytes: 1 << 30, cores: 2 };
     let sources = Sources { file: None, overrides: &[], machine, strict: true };
     let settings = BrokerSettings::resolve(&sources).expect("defaults").settings;
     ShardConfig {

@@ -83,7 +83,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn limits(memory_mib: u64, cores: usize) -> (u64, u64) {
-        let machine = Machine { memory_bytes: 1 << 40 };
+        let machine = Machine { memory_bytes: 1 << 40, cores: 2 };
         let memory = format!("memory.bytes={}", memory_mib * MIB);
         let overrides = [memory.as_str()];
         let sources = Sources { file: None, overrides: &overrides, machine, strict: true };

@@ -31,7 +31,7 @@ impl Start {
         let file = file.transpose()?;
         let overrides = overrides(args)?;
         let overrides: Vec<&str> = overrides.iter().map(String::as_str).collect();
-        let machine = Machine { memory_bytes: machine::memory_bytes() };
+        let machine = Machine { memory_bytes: machine::memory_bytes(), cores: machine::cores() };
         let sources =
             Sources { file: file.as_ref(), overrides: &overrides, machine, strict: args.strict };
         let Resolved { settings, notices } = BrokerSettings::resolve(&sources)?;

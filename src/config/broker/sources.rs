@@ -11,6 +11,9 @@ use crate::config::reader;
 
 /// `memory.bytes` on a machine so small that a quarter of it would be less.
 const MEMORY_BYTES_MIN: u64 = 256 << 20;
+/// More is taken only when it is asked for: memory that is touched for the first time costs more
+/// than writing the record (`ARCHITECTURE.md`), and serves only readers that are further behind.
+const MEMORY_BYTES_PER_CORE_MAX: u64 = 1 << 30;
 
 const ONE_LISTENER_LIKE_ANOTHER: &str = "listeners have no settings of their own yet";
 
@@ -19,6 +22,15 @@ const ONE_LISTENER_LIKE_ANOTHER: &str = "listeners have no settings of their own
 pub struct Machine {
     /// The memory that the process may use.
     pub memory_bytes: u64,
+    /// The processors that it may use.
+    pub cores: u16,
+}
+
+impl Machine {
+    fn default_memory_bytes(self) -> u64 {
+        let most = MEMORY_BYTES_PER_CORE_MAX * u64::from(self.cores.max(1));
+        (self.memory_bytes / 4).clamp(MEMORY_BYTES_MIN, most)
+    }
 }
 
 /// What a broker is started with.
@@ -58,7 +70,7 @@ impl Sources<'_> {
                 given.insert(name.to_owned(), found.clone());
             }
         }
-        let memory_bytes = (self.machine.memory_bytes / 4).max(MEMORY_BYTES_MIN);
+        let memory_bytes = self.machine.default_memory_bytes();
         let computed = BTreeMap::from([("memory.bytes", memory_bytes.to_string())]);
         Ok((Layers::new(given, computed), notices))
     }

@@ -19,7 +19,8 @@ pub(super) static BROKER_ROWS: &[Definition] = &[
     row("cores", Int, Some("0"), between(0, 1024), ReadOnly, Effective,
         "Cores to use, one thread on each; 0 means all."),
     row("memory.bytes", Long, None, from(64 << 20), ReadOnly, Effective,
-        "Memory for recent data; unset means a quarter of the machine's, at least 256 MiB."),
+        "Memory for recent data; unset means a quarter of the machine's, at least 256 MiB and at \
+         most 1 GiB for each core."),
     row("wal.bytes.max", Long, Some("1073741824"), from(16 << 20), ReadOnly, Effective,
         "Disk space for the write-ahead logs of all cores together."),
     row("wal.file.bytes", Long, Some("134217728"), from(4 << 20), ReadOnly, Effective,
