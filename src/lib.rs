@@ -6,6 +6,7 @@ pub mod config;
 pub mod connection;
 pub mod consensus;
 pub mod controller;
+pub mod coordinator;
 pub mod formats;
 pub mod handlers;
 pub mod io;

@@ -131,7 +131,7 @@ impl Context<'_> {
         }
         match job.run() {
             JobResult::Found(found) => Some(self.record_found(id, found)),
-            JobResult::Prepared { .. } => unreachable!("a record was looked for"),
+            other => unreachable!("a record was looked for, not {other:?}"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a handler sees of its shard, and where it puts what it wants.
 
+use core::net::IpAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use super::topics::Topics;
 use crate::config::BrokerSettings;
 use crate::connection::{Inserted, InsertedParts};
 use crate::controller::Command;
+use crate::coordinator::group;
 use crate::io::{Buffer, MemoryRange};
 use crate::log::Part;
 use crate::metadata::Image;
@@ -94,6 +96,8 @@ pub struct Frame<'a> {
     pub version: i16,
     /// What the client calls itself.
     pub client_id: Option<&'a str>,
+    /// Where the client is.
+    pub peer: IpAddr,
     /// The request.
     pub body: &'a [u8],
 }
@@ -111,12 +115,27 @@ pub struct Question {
     pub reply: Reply,
 }
 
+/// A question about groups on its way to their coordinator.
+#[derive(Debug)]
+pub struct GroupQuestion {
+    /// The shard that owns the partition.
+    pub to: ShardId,
+    /// The partition of `__consumer_offsets`.
+    pub id: TopicPartition,
+    /// The question.
+    pub request: Box<group::Request>,
+    /// Who wants the answer.
+    pub reply: Reply,
+}
+
 /// What a turn wants from others, and the memory that others hold of this shard's until they have
 /// done it: batches for other shards and for jobs, and what jobs make of them.
 #[derive(Debug)]
 pub struct Outbound {
     /// For other shards.
     pub questions: Vec<Question>,
+    /// For the coordinators of this shard and of others.
+    pub group_questions: Vec<GroupQuestion>,
     /// For the controller.
     pub commands: Vec<(Reply, Command)>,
     /// For whoever computes off this core.
@@ -138,6 +157,7 @@ impl Outbound {
     pub fn new(lent_bytes_max: usize) -> Self {
         Self {
             questions: Vec::new(),
+            group_questions: Vec::new(),
             commands: Vec::new(),
             jobs: Vec::new(),
             bodies: VecDeque::new(),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::peer::AskError;
 use super::session::SessionError;
 use crate::controller::{CreateTopicError, DeleteTopicError};
+use crate::coordinator::group::GroupError;
 use crate::protocol::ErrorCode;
 use crate::record::Invalid;
 use crate::store::AppendError;
@@ -124,6 +125,31 @@ pub(super) fn session_error_code(error: SessionError) -> ErrorCode {
         SessionError::NotFound => ErrorCode::FetchSessionIdNotFound,
         SessionError::Epoch => ErrorCode::InvalidFetchSessionEpoch,
         SessionError::TopicIds => ErrorCode::FetchSessionTopicIdError,
+    }
+}
+
+/// The code for what a group refuses.
+pub(super) fn group_error_code(error: GroupError) -> ErrorCode {
+    match error {
+        GroupError::CoordinatorLoadInProgress => ErrorCode::CoordinatorLoadInProgress,
+        GroupError::CoordinatorNotAvailable => ErrorCode::CoordinatorNotAvailable,
+        GroupError::NotCoordinator => ErrorCode::NotCoordinator,
+        GroupError::InvalidGroupId => ErrorCode::InvalidGroupId,
+        GroupError::GroupIdNotFound => ErrorCode::GroupIdNotFound,
+        GroupError::NonEmptyGroup => ErrorCode::NonEmptyGroup,
+        GroupError::GroupMaxSizeReached => ErrorCode::GroupMaxSizeReached,
+        GroupError::GroupSubscribedToTopic => ErrorCode::GroupSubscribedToTopic,
+        GroupError::IllegalGeneration => ErrorCode::IllegalGeneration,
+        GroupError::InconsistentGroupProtocol => ErrorCode::InconsistentGroupProtocol,
+        GroupError::InvalidSessionTimeout => ErrorCode::InvalidSessionTimeout,
+        GroupError::MemberIdRequired => ErrorCode::MemberIdRequired,
+        GroupError::UnknownMemberId => ErrorCode::UnknownMemberId,
+        GroupError::FencedInstanceId => ErrorCode::FencedInstanceId,
+        GroupError::RebalanceInProgress => ErrorCode::RebalanceInProgress,
+        GroupError::OffsetMetadataTooLarge => ErrorCode::OffsetMetadataTooLarge,
+        GroupError::InvalidCommitOffsetSize => ErrorCode::InvalidCommitOffsetSize,
+        GroupError::InvalidRequest => ErrorCode::InvalidRequest,
+        GroupError::UnknownServerError => ErrorCode::UnknownServerError,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Work that takes too long for a turn of the shard: pure functions with their inputs, run off its
 //! core.
 
+use super::group_log::{self, GroupRecords};
 use super::peer::{AskError, FoundRecord};
 use crate::io::MemoryRange;
 use crate::log::{FoundBatch, Ranges};
@@ -32,6 +33,7 @@ pub struct Job {
 enum Work {
     FindRecord(FoundBatch),
     Prepare { bytes: MemoryRange, rules: Rules, compression: Option<Compression> },
+    GroupRecords(Vec<u8>),
 }
 
 /// A batch that was validated, and compressed as its topic wants it.
@@ -48,6 +50,8 @@ pub struct Prepared {
 pub enum JobResult {
     /// The record that was looked for.
     Found(Result<Option<FoundRecord>, AskError>),
+    /// Records of groups.
+    GroupRecords(GroupRecords),
     /// A batch to be appended.
     Prepared {
         /// The batch.
@@ -72,6 +76,11 @@ impl Job {
         compression: Option<Compression>,
     ) -> Self {
         Self { id, reply, work: Work::Prepare { bytes, rules, compression } }
+    }
+
+    /// Reads records of groups back from the batches in `bytes`.
+    pub fn group_records(id: TopicPartition, reply: Reply, bytes: Vec<u8>) -> Self {
+        Self { id, reply, work: Work::GroupRecords(bytes) }
     }
 
     /// Whether a client's batch is better prepared by a job: it is large, and has to be decompressed
@@ -106,6 +115,7 @@ impl Job {
                 append_time || (plain && header.total_bytes() <= SMALL_BYTES)
             }
             Work::Prepare { .. } => false,
+            Work::GroupRecords(bytes) => group_log::is_small(bytes),
         }
     }
 
@@ -114,6 +124,7 @@ impl Job {
         let working_bytes_max = self.working_bytes_max();
         match self.work {
             Work::FindRecord(found) => JobResult::Found(find_record(&found)),
+            Work::GroupRecords(bytes) => JobResult::GroupRecords(group_log::group_records(&bytes)),
             Work::Prepare { bytes, rules, compression } => {
                 let prepared = prepare(&bytes, &rules, compression);
                 JobResult::Prepared { prepared, working_bytes_max }

@@ -5,33 +5,52 @@ mod api_versions;
 mod ask;
 mod context;
 mod create_topics;
+mod delete_groups;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod error;
 mod fetch;
 mod find_coordinator;
+mod group_call;
+mod group_log;
+mod heartbeat;
 mod init_producer_id;
 mod job;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
+mod offsets_topic;
 mod operation;
 mod peer;
 mod produce;
 mod producer_ids;
 mod session;
+mod sync_group;
 mod table;
 mod topics;
+
+use core::net::IpAddr;
 
 use crate::protocol::{ApiKey, RequestHeader};
 use crate::record::Invalid;
 use crate::types::{Instant, TopicPartition};
 
-pub use self::context::{Context, Frame, Handled, Identity, Outbound, Question, Responder};
+pub use self::context::{
+    Context, Frame, GroupQuestion, Handled, Identity, Outbound, Question, Responder,
+};
+pub use self::group_log::GroupRecords;
 pub use self::job::{Job, JobResult, Prepared};
+pub use self::offsets_topic::OFFSETS_TOPIC;
 pub use self::operation::{Kind, Operation, OperationId, Operations};
-pub use self::peer::{Answer, Ask, AskError, owner};
+pub use self::peer::{Answer, Ask, AskError, ReadResult, owner};
 pub use self::producer_ids::ProducerIds;
 pub use self::session::Sessions;
 pub use self::topics::{TopicEntry, Topics};
@@ -41,14 +60,14 @@ pub use self::topics::{TopicEntry, Topics};
 /// limit for all, `socket.request.max.bytes`.
 const BODY_BYTES_MAX: usize = 8 << 20;
 
-/// Handles the request in a frame. Also answers its correlation id and version, for an operation
+/// Handles the request in a frame from `peer`. Also answers its correlation id and version, for an operation
 /// that waits.
-pub fn handle(ctx: &mut Context<'_>, frame: &[u8]) -> (Handled, i32, i16) {
+pub fn handle(ctx: &mut Context<'_>, frame: &[u8], peer: IpAddr) -> (Handled, i32, i16) {
     let Ok((header, body)) = RequestHeader::split_frame(frame) else {
         return (Handled::Close("a request without a header"), 0, 0);
     };
     let (correlation_id, version) = (header.correlation_id, header.request_api_version);
-    let frame = Frame { correlation_id, version, client_id: header.client_id, body };
+    let frame = Frame { correlation_id, version, client_id: header.client_id, peer, body };
     let Some(api) = header.api() else {
         return (Handled::Close("a request of an unknown API"), correlation_id, version);
     };
@@ -93,6 +112,7 @@ impl Operation {
             Kind::Fetch(fetch) => fetch.answered(ctx, item, answer) == fetch::Progress::Done,
             Kind::ListOffsets(list) => list.answered(item, answer),
             Kind::OffsetForLeaderEpoch(epochs) => epochs.answered(item, answer),
+            Kind::Group(call) => call.answered(item, answer),
             other => unreachable!("{other:?} asks no partition"),
         };
         if !done {
@@ -105,6 +125,7 @@ impl Operation {
             Kind::Fetch(fetch) => fetch.respond(ctx, correlation_id),
             Kind::ListOffsets(list) => list.respond(ctx.responder, correlation_id),
             Kind::OffsetForLeaderEpoch(epochs) => epochs.respond(ctx.responder, correlation_id),
+            Kind::Group(call) => call.respond(ctx, correlation_id),
             other => unreachable!("{other:?} asks no partition"),
         }
         Settled::Responded
@@ -122,6 +143,7 @@ impl Operation {
             Kind::CreateTopics(create) => create.commanded(ctx, answer, correlation_id),
             Kind::DeleteTopics(delete) => delete.commanded(ctx, answer, correlation_id),
             Kind::InitProducerId(init) => init.commanded(ctx, answer, correlation_id),
+            Kind::FindCoordinator(find) => find.commanded(ctx, answer, correlation_id),
             other => unreachable!("{other:?} asks no controller"),
         }
         Settled::Responded

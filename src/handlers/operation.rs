@@ -8,6 +8,8 @@ use slab::Slab;
 use super::create_topics::CreateTopics;
 use super::delete_topics::DeleteTopics;
 use super::fetch::Fetch;
+use super::find_coordinator::FindCoordinator;
+use super::group_call::GroupCall;
 use super::init_producer_id::InitProducerId;
 use super::list_offsets::ListOffsets;
 use super::metadata::Metadata;
@@ -35,6 +37,10 @@ pub enum Kind {
     DeleteTopics(Box<DeleteTopics>),
     /// InitProducerId.
     InitProducerId(InitProducerId),
+    /// FindCoordinator that creates the topic of the groups.
+    FindCoordinator(Box<FindCoordinator>),
+    /// Any request to groups.
+    Group(Box<GroupCall>),
 }
 
 impl Kind {
@@ -46,9 +52,10 @@ impl Kind {
             Self::Fetch(fetch) => fetch.memory_bytes(),
             Self::ListOffsets(list) => list.memory_bytes(),
             Self::OffsetForLeaderEpoch(epochs) => epochs.memory_bytes(),
+            Self::Group(call) => call.memory_bytes(),
             // These wait for the controller, which answers soon.
             Self::Metadata(_) | Self::CreateTopics(_) | Self::DeleteTopics(_) => 0,
-            Self::InitProducerId(_) => 0,
+            Self::InitProducerId(_) | Self::FindCoordinator(_) => 0,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What shards ask each other, and what they answer. A shard asks itself in the same words.
 
+use crate::coordinator::group;
 use crate::io::MemoryRange;
 use crate::log::{Parts, TimestampTarget};
 use crate::record::BatchHeader;
@@ -126,6 +127,8 @@ pub enum Answer {
     Found(Result<Option<FoundRecord>, AskError>),
     /// To [`Ask::EpochEnd`]: the epoch found and its end, if any.
     EpochEnd(Result<Option<(LeaderEpoch, Offset)>, AskError>),
+    /// To a [`super::GroupQuestion`].
+    Group(Box<group::Response>),
 }
 
 impl From<AppendError> for Answer {

@@ -30,6 +30,8 @@ use crate::types::{PartitionIndex, Timestamp, TopicPartition, Uuid};
 const TOPIC_IDS_FROM: i16 = 13;
 /// The first version that may use zstd (KIP-110).
 const ZSTD_FROM: i16 = 7;
+/// The one client that may write to internal topics, as in Kafka.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
 /// Records named in an answer; a client needs no more to find its mistake.
 const FAULTS_MAX: usize = 100;
 /// Partitions in a request: more would be without records, or keep others waiting.
@@ -195,7 +197,7 @@ impl Produce {
             let code = ErrorCode::UnknownTopicOrPartition;
             return Some(Err(Refusal::new(code, "the partition does not exist")));
         }
-        if entry.is_internal() {
+        if entry.is_internal() && frame.client_id != Some(ADMIN_CLIENT_ID) {
             let code = ErrorCode::InvalidTopicException;
             return Some(Err(Refusal::new(code, "clients may not write to internal topics")));
         }

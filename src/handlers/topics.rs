@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::offsets_topic::OFFSETS_TOPIC;
 use crate::config::{self, BrokerSettings, Described, Timestamps, TopicSettings, describe_topic};
 use crate::log::LogSettings;
 use crate::metadata::{Image, Topic};
@@ -14,7 +15,7 @@ use crate::types::{Map, PartitionIndex, Timestamp, TopicPartition, Uuid};
 
 /// Whether clients may not write to a topic of this name.
 pub(super) fn is_internal(name: &str) -> bool {
-    matches!(name, "__consumer_offsets" | "__transaction_state" | "__share_group_state")
+    matches!(name, OFFSETS_TOPIC | "__transaction_state" | "__share_group_state")
 }
 
 /// A topic.

@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use rustix::net::{SocketFlags, accept_with};
+use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 
 use super::blocking::for_ring;
 use super::clock;
@@ -235,9 +236,9 @@ impl Pump {
                 return self.accept_later(now, "the connections that `ulimit -n` allows");
             }
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            let accepted = accept_with(self.core.listener.as_fd(), flags);
-            let descriptor = match accepted {
-                Ok(descriptor) => descriptor,
+            let accepted = acceptfrom_with(self.core.listener.as_fd(), flags);
+            let (descriptor, address) = match accepted {
+                Ok(accepted) => accepted,
                 Err(rustix::io::Errno::AGAIN) => return,
                 // The client has gone: others wait behind it.
                 Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => continue,
@@ -250,7 +251,8 @@ impl Pump {
             let socket = Socket::new(descriptor);
             self.ring.watch_readable(token, socket.raw());
             self.sockets.insert(token, socket);
-            self.core.shard.handle(now, Input::Opened(ConnectionId::new(token)));
+            let connection = ConnectionId::new(token);
+            self.core.shard.handle(now, Input::Opened { connection, peer: peer_of(address) });
         }
         // More may wait: the poll reports only new arrivals.
         self.accepting = true;
@@ -395,4 +397,10 @@ impl Pump {
             Effect::Exit(exit) => self.exit = Some(exit),
         }
     }
+}
+
+/// Where a client is. Without an address, which no TCP socket is, the unspecified one.
+fn peer_of(address: Option<SocketAddrAny>) -> IpAddr {
+    let address = address.and_then(|address| SocketAddr::try_from(address).ok());
+    address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip().to_canonical())
 }

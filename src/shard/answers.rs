@@ -1,8 +1,9 @@
 //! Answers find the requests that wait for them, on this shard or on another.
 
+use super::groups::is_for_groups;
 use super::{Effect, Message, Shard};
 use crate::controller;
-use crate::handlers::{Answer, JobResult};
+use crate::handlers::{Answer, GroupQuestion, JobResult};
 use crate::io::DiskResult;
 use crate::store::{Owner, Reply, StoreEvent};
 use crate::types::{Now, ShardId, TopicPartition};
@@ -13,13 +14,19 @@ impl Shard {
         loop {
             let mut events = std::mem::take(&mut self.store_events);
             std::mem::swap(&mut events, self.parts.store.events());
-            let quiet = events.is_empty() && self.parts.outbound.commands.is_empty();
+            let outbound = &self.parts.outbound;
+            let quiet = events.is_empty()
+                && outbound.commands.is_empty()
+                && outbound.group_questions.is_empty();
             for event in events.drain(..) {
                 self.store_event(now, event);
             }
             self.store_events = events;
             for (reply, command) in std::mem::take(&mut self.parts.outbound.commands) {
                 self.route_command(now, reply, command);
+            }
+            for question in std::mem::take(&mut self.parts.outbound.group_questions) {
+                self.route_to_groups(now, question);
             }
             if quiet {
                 break;
@@ -32,6 +39,15 @@ impl Shard {
         self.effects.extend(self.parts.outbound.jobs.drain(..).map(Effect::Compute));
         self.parts.store.take_requests(&mut self.disk_requests);
         self.effects.extend(self.disk_requests.drain(..).map(Effect::Disk));
+    }
+
+    fn route_to_groups(&mut self, now: Now, question: GroupQuestion) {
+        let GroupQuestion { to, id, request, reply } = question;
+        if to == self.parts.shard {
+            self.group_asked(now, id, *request, reply);
+        } else {
+            self.send(to, Message::AskGroups { id, request, reply });
+        }
     }
 
     fn store_event(&mut self, now: Now, event: StoreEvent) {
@@ -62,10 +78,13 @@ impl Shard {
     }
 
     /// Hands an answer to the operation that it is for.
-    fn deliver(&mut self, now: Now, reply: Reply, answer: Answer) {
+    pub(super) fn deliver(&mut self, now: Now, reply: Reply, answer: Answer) {
         if reply.shard != self.parts.shard {
             self.send(reply.shard, Message::Answer { reply, answer });
             return;
+        }
+        if is_for_groups(reply) {
+            return self.groups_answered(now, reply.operation, answer);
         }
         let id = reply.operation;
         // Whoever asked may be gone.
@@ -98,6 +117,7 @@ impl Shard {
                 let answer = self.parts.context(now, reply.operation).record_found(id, found);
                 self.deliver(now, reply, answer);
             }
+            JobResult::GroupRecords(read) => self.group_records_read(now, reply.operation, read),
             JobResult::Prepared { prepared, working_bytes_max } => {
                 let made = prepared.as_ref().ok().map(|prepared| &prepared.body);
                 self.parts.outbound.prepared(working_bytes_max, made);
@@ -117,6 +137,9 @@ impl Shard {
                 if let Some(answer) = answer {
                     self.deliver(now, reply, answer);
                 }
+            }
+            Message::AskGroups { id, request, reply } => {
+                self.group_asked(now, id, *request, reply);
             }
             Message::Answer { reply, answer } => self.deliver(now, reply, answer),
             Message::Readable { fetch } => self.look_again(now, fetch),
@@ -141,7 +164,8 @@ impl Shard {
         match owner {
             Owner::Replay(key) => self.replay_answered(now, key, token, result),
             Owner::Recovery(key) => self.recovery_answered(now, key, token, result),
-            Owner::Outside(_) => self.boot_answered(now, token, result),
+            Owner::Outside(0) => self.boot_answered(now, token, result),
+            Owner::Outside(_) => self.group_part_read(now, token, result),
             _ => {
                 if let Err(fault) = self.parts.store.completed(owner, token, result, now) {
                     self.fail(fault);

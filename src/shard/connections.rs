@@ -1,5 +1,6 @@
 //! The connections of a shard, and why one is not read from.
 
+use core::net::IpAddr;
 use core::time::Duration;
 
 use smallvec::SmallVec;
@@ -36,6 +37,8 @@ pub(super) struct Paused {
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Connection {
+    /// The client's address.
+    pub(super) peer: IpAddr,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
     pub(super) pipeline: Pipeline,
@@ -93,8 +96,9 @@ impl Connections {
         }
     }
 
-    pub(super) fn open(&mut self, id: ConnectionId, now: Instant) {
+    pub(super) fn open(&mut self, id: ConnectionId, peer: IpAddr, now: Instant) {
         let connection = Connection {
+            peer,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             pipeline: Pipeline::default(),

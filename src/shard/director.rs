@@ -465,6 +465,7 @@ impl Shard {
             // Nothing was acknowledged yet: the next start begins where this one did.
             return self.effects.push(Effect::Exit(Exit::Stopped));
         }
+        self.uncoordinate_all(now);
         if self.director.is_none() {
             return self.parts.store.stop(now);
         }

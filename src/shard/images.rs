@@ -23,12 +23,17 @@ impl Shard {
         let index = image.at.index;
         self.parts.image = image;
         self.unacknowledged.push(index);
+        if self.serving {
+            self.coordinate_all();
+        }
         self.partitions_removed();
     }
 
     fn drop_topic(&mut self, now: Now, topic: Uuid) {
         let Some(entry) = self.parts.topics.by_id(topic) else { return };
-        for partition in partitions_of(&Arc::clone(&entry.topic)) {
+        let topic = Arc::clone(&entry.topic);
+        self.groups_without_topic(now, &topic);
+        for partition in partitions_of(&topic) {
             self.parts.store.remove(partition, now);
         }
     }

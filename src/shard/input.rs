@@ -1,5 +1,7 @@
 //! Everything that can happen to a shard.
 
+use core::net::IpAddr;
+
 use crate::handlers::JobResult;
 use crate::io::DiskResult;
 use crate::store::Reply;
@@ -13,7 +15,12 @@ pub enum Input {
     /// Begin.
     Start,
     /// A client has connected.
-    Opened(ConnectionId),
+    Opened {
+        /// The connection.
+        connection: ConnectionId,
+        /// The client's address.
+        peer: IpAddr,
+    },
     /// Bytes have been read into [`Shard::space`](super::Shard::space).
     Received {
         /// From whom.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::controller;
+use crate::coordinator::group;
 use crate::handlers::{Answer, Ask};
 use crate::io::FileName;
 use crate::metadata::Image;
@@ -19,6 +20,15 @@ pub enum Message {
         id: TopicPartition,
         /// The question.
         ask: Ask,
+        /// Who wants the answer.
+        reply: Reply,
+    },
+    /// A question about groups of a partition of the receiver.
+    AskGroups {
+        /// The partition of `__consumer_offsets`.
+        id: TopicPartition,
+        /// The question.
+        request: Box<group::Request>,
         /// Who wants the answer.
         reply: Reply,
     },

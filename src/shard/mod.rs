@@ -7,6 +7,8 @@ mod boot;
 mod connections;
 mod director;
 mod effect;
+mod group_loading;
+mod groups;
 mod images;
 mod input;
 mod message;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 
 use self::connections::Connections;
 use self::director::Director;
+use self::groups::Coordinators;
 use self::start::Start;
 use crate::config::BrokerSettings;
 use crate::connection::Outbox;
@@ -104,6 +107,7 @@ pub struct Shard {
     parts: Parts,
     connections: Connections,
     operations: Operations,
+    coordinators: Coordinators,
     shared: Vec<u8>,
     start: Start,
     /// Only with the first shard.
@@ -147,6 +151,7 @@ impl Shard {
             },
             connections: Connections::new(config.request_memory_bytes - lent_bytes_max, idle_max),
             operations: Operations::default(),
+            coordinators: Coordinators::default(),
             shared: vec![0; SHARED_BUFFER_BYTES],
             start: Start::default(),
             director,
@@ -164,7 +169,9 @@ impl Shard {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Start => self.begin(now),
-            Input::Opened(connection) => self.connections.open(connection, now.instant),
+            Input::Opened { connection, peer } => {
+                self.connections.open(connection, peer, now.instant);
+            }
             Input::Received { connection, bytes } => self.received(now, connection, bytes),
             Input::Sent { connection, bytes } => self.sent(now, connection, bytes),
             Input::Ended(connection) => self.connections.ended(connection, now.instant),
@@ -188,6 +195,7 @@ impl Shard {
             self.close(now, connection);
         }
         self.parts.store.tick(now);
+        self.tick_groups(now);
         self.propose_waiting(now);
         if self.parts.outbound.may_lend_again() {
             self.wake_without_room(now);
@@ -198,8 +206,12 @@ impl Shard {
 
     /// When [`Input::TurnEnded`] is due although nothing else happens.
     pub fn deadline(&self) -> Option<Instant> {
-        let deadlines =
-            [self.operations.deadline(), self.connections.deadline(), self.parts.store.deadline()];
+        let deadlines = [
+            self.operations.deadline(),
+            self.connections.deadline(),
+            self.parts.store.deadline(),
+            self.coordinators.deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 

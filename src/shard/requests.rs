@@ -97,9 +97,11 @@ impl Shard {
     }
 
     fn request(&mut self, now: Now, connection: ConnectionId, frame: &[u8]) -> Flow {
+        let Some(open) = self.connections.get_mut(connection) else { return Flow::Gone };
+        let peer = open.peer;
         let operation = self.operations.next_id();
         let mut context = self.parts.context(now, operation);
-        let (handled, correlation_id, version) = handlers::handle(&mut context, frame);
+        let (handled, correlation_id, version) = handlers::handle(&mut context, frame, peer);
         let Some(open) = self.connections.get_mut(connection) else { return Flow::Gone };
         match handled {
             Handled::Responded => {

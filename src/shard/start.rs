@@ -117,6 +117,7 @@ impl Shard {
     /// Accepts connections.
     pub(super) fn serve(&mut self) {
         self.serving = true;
+        self.coordinate_all();
         self.effects.push(Effect::Listen);
     }
 }

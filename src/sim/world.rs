@@ -633,7 +633,13 @@ impl World {
         let link = Link { client, to_broker: VecDeque::new(), asleep: false, delivering: false };
         self.links.insert(connection, link);
         self.connections[client] = Some(connection);
-        self.give(shard, Input::Opened(ConnectionId::new(connection)));
+        self.give(
+            shard,
+            Input::Opened {
+                connection: ConnectionId::new(connection),
+                peer: core::net::Ipv4Addr::LOCALHOST.into(),
+            },
+        );
         self.with_client(client, |client, view| client.connected(view));
     }
 

@@ -51,7 +51,6 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("replica.fetch.wait.max.ms=40000", "no effect"),
     ("log.cleaner.dedupe.buffer.size=100", "no effect"),
     ("cordoned.log.dirs=/x", "no effect"),
-    ("offsets.topic.compression.codec=7", "no effect"),
     ("create.topic.policy.class.name=no.such.Class", "no effect"),
     ("min.cleanable.dirty.ratio=NaN", "no comparison with NaN ever holds"),
     ("min.cleanable.dirty.ratio=0x1p-1", "nobody writes hexadecimal fractions"),

@@ -138,7 +138,10 @@ impl World {
         };
         world.inputs.push_back(Input::Start);
         world.settle();
-        world.inputs.push_back(Input::Opened(world.connection));
+        world.inputs.push_back(Input::Opened {
+            connection: world.connection,
+            peer: std::net::Ipv4Addr::LOCALHOST.into(),
+        });
         world.settle();
         let topics = [CreatableTopic {
             name: TOPIC,
@@ -176,7 +179,10 @@ impl World {
     pub fn hostile(&mut self, bytes: &[u8]) {
         self.closed = false;
         self.connection = ConnectionId::new(self.connection.get() + 1);
-        self.inputs.push_back(Input::Opened(self.connection));
+        self.inputs.push_back(Input::Opened {
+            connection: self.connection,
+            peer: std::net::Ipv4Addr::LOCALHOST.into(),
+        });
         self.settle();
         self.receive(bytes);
         self.settle();
@@ -191,7 +197,10 @@ impl World {
     pub fn seconds_until_left(&mut self, frames: &[u8]) -> u64 {
         self.closed = false;
         self.connection = ConnectionId::new(self.connection.get() + 1);
-        self.inputs.push_back(Input::Opened(self.connection));
+        self.inputs.push_back(Input::Opened {
+            connection: self.connection,
+            peer: std::net::Ipv4Addr::LOCALHOST.into(),
+        });
         self.settle();
         self.receive(frames);
         assert!(self.shard.space(self.connection).is_none(), "it is read from to its end");

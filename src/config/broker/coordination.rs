@@ -67,6 +67,16 @@ pub(super) fn offsets(reader: &Reader<'_>) -> Result<OffsetSettings, SettingErro
     })
 }
 
+/// Kafka has codecs 0 to 4.
+pub(super) fn offsets_codec(reader: &Reader<'_>) -> Result<u8, SettingError> {
+    const NAME: &str = "offsets.topic.compression.codec";
+    let codec: u8 = reader.whole(NAME)?;
+    if codec > 4 {
+        return Err(reader.refuse(NAME, "expected a number from 0 to 4".to_owned()));
+    }
+    Ok(codec)
+}
+
 pub(super) fn classic_groups(reader: &Reader<'_>) -> Result<ClassicGroups, SettingError> {
     let settings = ClassicGroups {
         session_timeout_min: reader.millis("group.min.session.timeout.ms")?,

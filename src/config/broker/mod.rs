@@ -58,6 +58,8 @@ pub struct BrokerSettings {
     pub topic_defaults: TopicSettings,
     /// Committed offsets.
     pub offsets: OffsetSettings,
+    /// The codec for committed offsets, by its number.
+    pub offsets_codec: u8,
     /// Groups of the classic protocol.
     pub classic_groups: ClassicGroups,
     /// Groups of the consumer protocol.
@@ -136,6 +138,7 @@ impl BrokerSettings {
             topic_creation: topic_creation(&reader)?,
             topic_defaults: topic_defaults(&reader, &layers)?,
             offsets: coordination::offsets(&reader)?,
+            offsets_codec: coordination::offsets_codec(&reader)?,
             classic_groups: coordination::classic_groups(&reader)?,
             consumer_groups: coordination::consumer_groups(&reader)?,
             group_defaults: GroupSettings::over(&layers, &BTreeMap::new())?,

@@ -18,7 +18,8 @@ pub(super) const COORDINATOR: Effect =
 pub(super) const EVERY_ROLE: Effect = NoEffect("a node is broker and controller at once");
 pub(super) const FLUSHES: Effect =
     NoEffect("when an append is on disk is what ack.durability says");
-pub(super) const GROUPS: Effect = NoEffect("takes effect with groups, which are not built yet");
+pub(super) const GROUPS: Effect =
+    NoEffect("takes effect with the consumer protocol, which is not built yet");
 pub(super) const JAVA: Effect = NoEffect("nothing written in Java is loaded");
 pub(super) const JMX: Effect = NoEffect("metrics are neither sampled nor reported by JMX");
 pub(super) const LAZY_EXPIRY: Effect = NoEffect("expiry is looked at when the memory is needed");

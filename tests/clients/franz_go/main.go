@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"sync"
@@ -109,11 +110,50 @@ func consume(bootstrap, topic string, count int) error {
 	return nil
 }
 
+func join(bootstrap, topic, group string) error {
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(bootstrap),
+		kgo.ConsumerGroup(group),
+		kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.DisableAutoCommit(),
+		kgo.SessionTimeout(6*time.Second),
+		kgo.HeartbeatInterval(time.Second),
+	)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ended, end := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		end()
+	}()
+	output := bufio.NewWriter(os.Stdout)
+	lines := json.NewEncoder(output)
+	for ended.Err() == nil {
+		fetches := client.PollRecords(ended, 200)
+		fetches.EachRecord(func(r *kgo.Record) {
+			_ = lines.Encode(line{r.Partition, r.Offset, r.Key, r.Value})
+		})
+		if err := output.Flush(); err != nil {
+			return err
+		}
+		// What was not committed comes again.
+		if err := client.CommitUncommittedOffsets(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	return nil
+}
+
 func main() {
 	var err error
 	switch args := os.Args[1:]; args[0] {
 	case "produce":
 		err = produce(args[1], args[2], args[3], args[4])
+	case "join":
+		err = join(args[1], args[2], args[3])
 	case "consume":
 		count, _ := strconv.Atoi(args[3])
 		err = consume(args[1], args[2], count)

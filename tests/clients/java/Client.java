@@ -1,4 +1,6 @@
 import java.io.BufferedReader;
+import java.io.OutputStream;
+import java.io.IOException;
 import java.io.BufferedWriter;
 import java.io.OutputStreamWriter;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -24,8 +28,58 @@ public class Client {
         switch (args[0]) {
             case "produce" -> produce(args[1], args[2], args[3], args[4]);
             case "consume" -> consume(args[1], args[2], Integer.parseInt(args[3]));
+            case "join" -> join(args[1], args[2], args[3]);
             default -> throw new IllegalArgumentException(args[0]);
         }
+    }
+
+    static void join(String bootstrap, String topic, String group) throws Exception {
+        Map<String, Object> settings = Map.of(
+            "bootstrap.servers", bootstrap,
+            "group.id", group,
+            "enable.auto.commit", false,
+            "auto.offset.reset", "earliest",
+            "session.timeout.ms", 6000,
+            "heartbeat.interval.ms", 1000,
+            "max.poll.records", 200);
+        var bytes = new ByteArrayDeserializer();
+        AtomicBoolean ended = new AtomicBoolean();
+        Thread untilStdinEnds = new Thread(() -> {
+            try {
+                System.in.transferTo(OutputStream.nullOutputStream());
+            } catch (IOException error) {
+                System.err.println(error);
+            }
+            ended.set(true);
+        });
+        untilStdinEnds.setDaemon(true);
+        untilStdinEnds.start();
+        try (var consumer = new KafkaConsumer<>(settings, bytes, bytes);
+                var out = new BufferedWriter(new OutputStreamWriter(System.out, StandardCharsets.US_ASCII))) {
+            consumer.subscribe(List.of(topic));
+            while (!ended.get()) {
+                var records = consumer.poll(Duration.ofMillis(200));
+                for (ConsumerRecord<byte[], byte[]> record : records) {
+                    out.write(line(record));
+                }
+                if (!records.isEmpty()) {
+                    out.flush();
+                    try {
+                        consumer.commitSync();
+                    } catch (KafkaException error) {
+                        // What was not committed comes again.
+                        System.err.println(error);
+                    }
+                }
+            }
+        }
+    }
+
+    static String line(ConsumerRecord<byte[], byte[]> record) {
+        Base64.Encoder encoder = Base64.getEncoder();
+        return "{\"p\":" + record.partition() + ",\"o\":" + record.offset()
+            + ",\"k\":\"" + encoder.encodeToString(record.key())
+            + "\",\"v\":\"" + encoder.encodeToString(record.value()) + "\"}\n";
     }
 
     static void produce(String bootstrap, String topic, String compression, String file) throws Exception {
@@ -66,7 +120,6 @@ public class Client {
 
     static void consume(String bootstrap, String topic, int count) throws Exception {
         Map<String, Object> settings = Map.of("bootstrap.servers", bootstrap, "auto.offset.reset", "earliest");
-        Base64.Encoder encoder = Base64.getEncoder();
         var bytes = new ByteArrayDeserializer();
         long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
         int read = 0;
@@ -78,9 +131,7 @@ public class Client {
             consumer.seekToBeginning(partitions);
             while (read < count && System.nanoTime() < end) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(500))) {
-                    out.write("{\"p\":" + record.partition() + ",\"o\":" + record.offset()
-                        + ",\"k\":\"" + encoder.encodeToString(record.key())
-                        + "\",\"v\":\"" + encoder.encodeToString(record.value()) + "\"}\n");
+                    out.write(line(record));
                     read++;
                 }
             }

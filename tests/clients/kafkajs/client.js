@@ -45,12 +45,32 @@ async function produce(bootstrap, topic, compression, file) {
   await producer.disconnect()
 }
 
+async function join(bootstrap, topic, groupId) {
+  const consumer = client(bootstrap).consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 1000 })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({
+    eachBatch: async ({ batch, resolveOffset, heartbeat }) => {
+      for (const { offset, key, value } of batch.messages) {
+        const line = { p: batch.partition, o: Number(offset), k: key.toString('base64'), v: value.toString('base64') }
+        fs.writeSync(1, JSON.stringify(line) + '\n')
+        resolveOffset(offset)
+      }
+      await heartbeat()
+    },
+  })
+  process.stdin.resume()
+  await new Promise(ended => process.stdin.on('end', ended))
+  await consumer.disconnect()
+}
+
 const [verb, ...rest] = process.argv.slice(2)
-if (verb !== 'produce') {
+const verbs = { produce, join }
+if (!verbs[verb]) {
   console.error('kafkajs consumes only as a member of a group')
   process.exit(2)
 }
-produce(...rest).then(
+verbs[verb](...rest).then(
   () => process.exit(0),
   error => { console.error(error); process.exit(1) },
 )

@@ -6,6 +6,7 @@ import time
 import confluent_kafka as kafka
 
 import lines
+import member
 
 
 def produce(bootstrap, topic, compression, path):
@@ -55,4 +56,32 @@ def consume(bootstrap, topic, count):
         sys.exit(f"only {read} of {count} records within 60 s")
 
 
-{"produce": produce, "consume": lambda b, t, n: consume(b, t, int(n))}[sys.argv[1]](*sys.argv[2:])
+def join(bootstrap, topic, group):
+    consumer = kafka.Consumer({
+        "bootstrap.servers": bootstrap,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "session.timeout.ms": 6000,
+        "heartbeat.interval.ms": 1000,
+        "reconnect.backoff.max.ms": 500,
+    })
+    consumer.subscribe([topic])
+
+    def poll():
+        messages = consumer.consume(200, timeout=0.2)
+        return [
+            lines.line(message.partition(), message.offset(), message.key(), message.value())
+            for message in messages if not message.error()
+        ]
+
+    def commit():
+        try:
+            consumer.commit(asynchronous=False)
+        except kafka.KafkaException as error:
+            print(error, file=sys.stderr)
+
+    member.work(poll, commit, consumer.close)
+
+
+{"produce": produce, "consume": lambda b, t, n: consume(b, t, int(n)), "join": join}[sys.argv[1]](*sys.argv[2:])

@@ -6,6 +6,7 @@ import time
 import kafka
 
 import lines
+import member
 
 
 def produce(bootstrap, topic, compression, path):
@@ -50,4 +51,31 @@ def consume(bootstrap, topic, count):
         sys.exit(f"only {read} of {count} records within 60 s")
 
 
-{"produce": produce, "consume": lambda b, t, n: consume(b, t, int(n))}[sys.argv[1]](*sys.argv[2:])
+def join(bootstrap, topic, group):
+    consumer = kafka.KafkaConsumer(
+        topic,
+        bootstrap_servers=bootstrap,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=6000,
+        heartbeat_interval_ms=1000,
+    )
+
+    def poll():
+        polled = consumer.poll(timeout_ms=200, max_records=200)
+        return [
+            lines.line(record.partition, record.offset, record.key, record.value)
+            for records in polled.values() for record in records
+        ]
+
+    def commit():
+        try:
+            consumer.commit()
+        except kafka.errors.KafkaError as error:
+            print(error, file=sys.stderr)
+
+    member.work(poll, commit, lambda: consumer.close(autocommit=False))
+
+
+{"produce": produce, "consume": lambda b, t, n: consume(b, t, int(n)), "join": join}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,3 @@
+//! What this broker coordinates for its clients.
+
+pub mod group;
