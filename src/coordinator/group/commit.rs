@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::append::{OffsetChange, Purpose};
-use super::group::{Group, Turn};
+use super::classic::{Group, Turn};
 use super::offsets::Committed;
 use super::{
     AppendFailure, CommitPartition, CommitRequest, CommittedTopic, DeleteOffsetsRequest,

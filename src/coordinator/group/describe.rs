@@ -1,6 +1,6 @@
 //! DescribeGroups and ListGroups.
 
-use super::group::Group;
+use super::classic::Group;
 use super::{DescribedGroup, DescribedMember, GroupState, ListRequest, ListedGroup};
 
 impl Group {

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::append::Purpose;
-use super::group::{Group, Turn};
+use super::classic::{Group, Turn};
 use super::offsets::Committed;
 use super::{GroupState, records};
 use crate::types::{PartitionIndex, Timestamp};

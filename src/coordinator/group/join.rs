@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use super::append::{Purpose, Replacement};
-use super::group::{Group, Turn};
+use super::classic::{Group, Turn};
 use super::members::{Member, Members};
 use super::records;
 use super::timers::Timer;

@@ -7,11 +7,11 @@
 //! same groups again.
 
 mod append;
+mod classic;
 mod commit;
 mod describe;
 mod error;
 mod expiration;
-mod group;
 mod join;
 mod members;
 mod offsets;
@@ -41,7 +41,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::append::{Append, Appends, OffsetChange};
-use self::group::Group;
+use self::classic::Group;
 use self::records::Replayed;
 use self::timers::{Timer, Timers};
 use crate::config::{ClassicGroups, OffsetSettings};

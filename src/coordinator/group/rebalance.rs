@@ -1,7 +1,7 @@
 //! From one generation to the next: members gather, a leader and a protocol are chosen.
 
 use super::append::Purpose;
-use super::group::{Gathering, Group, Turn};
+use super::classic::{Gathering, Group, Turn};
 use super::records;
 use super::timers::Timer;
 use super::{GroupError, GroupState};

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::GroupRecord;
-use super::group::Group;
+use super::classic::Group;
 use super::members::{Member, Members};
 use super::offsets::Committed;
 use crate::protocol::messages::consumer_protocol::ConsumerProtocolSubscription;

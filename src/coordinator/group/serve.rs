@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::append::{Appends, Purpose};
-use super::group::{Group, Turn};
+use super::classic::{Group, Turn};
 use super::timers::Timer;
 use super::{
     AppendFailure, CommitRequest, DeleteOffsetsRequest, DescribedGroup, Effect, FetchGroup,

@@ -1,6 +1,6 @@
 //! Members stay by heartbeats, leave by LeaveGroup, or are gone when their session ends.
 
-use super::group::{Group, Turn};
+use super::classic::{Group, Turn};
 use super::members::Member;
 use super::{GroupError, GroupState, HeartbeatRequest, LeavingMember, Left};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::append::Purpose;
-use super::group::{Group, Turn};
+use super::classic::{Group, Turn};
 use super::records;
 use super::timers::Timer;
 use super::{AppendFailure, GroupError, GroupState, ReplyId, Response, SyncRequest, Synced};
@@ -47,9 +47,11 @@ impl Group {
         let member = self.members.get_mut(&request.member_id).expect("the member was checked");
         member.sync = Some(reply);
         self.synced(turn, &request.member_id);
-        if !self.is_leader(&request.member_id) {
+        let is_assigned = self.assigning == Some(self.generation);
+        if is_assigned || !self.is_leader(&request.member_id) {
             return;
         }
+        self.assigning = Some(self.generation);
         let assignments: BTreeMap<_, _> = request.assignments.into_iter().collect();
         let assigned = |id: &str| assignments.get(id).cloned().unwrap_or_default();
         let members: Vec<_> =
@@ -68,6 +70,7 @@ impl Group {
         result: Result<(), AppendFailure>,
     ) {
         self.recorded |= result.is_ok();
+        self.assigning.take_if(|assigning| *assigning == generation);
         // The next rebalance may have begun already.
         if self.state != GroupState::CompletingRebalance || self.generation != generation {
             return;

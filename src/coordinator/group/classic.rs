@@ -83,6 +83,9 @@ pub(super) struct Group {
     pub(super) pending: BTreeSet<Arc<str>>,
     /// Members of this generation who have not asked for their assignment.
     pub(super) unsynced: BTreeSet<Arc<str>>,
+    /// The generation whose assignment is on its way into the log. The leader's may come again, but
+    /// what members are told is what the log has: the first.
+    pub(super) assigning: Option<i32>,
     /// The topics that consumers of this generation subscribe to; none if that cannot be known.
     pub(super) subscribed: Option<BTreeSet<String>>,
     pub(super) offsets: Offsets,
@@ -109,6 +112,7 @@ impl Group {
             members: Members::default(),
             pending: BTreeSet::new(),
             unsynced: BTreeSet::new(),
+            assigning: None,
             subscribed: None,
             offsets: Offsets::default(),
             recorded: false,
@@ -147,9 +151,9 @@ impl Group {
             || self.offsets.any_durable()
     }
 
-    /// Whether nothing would be lost without the group.
+    /// Whether nothing would be lost without the group, and nothing is under way for it.
     pub(super) fn is_vacant(&self) -> bool {
-        !self.is_visible() && self.offsets.is_empty() && self.held.is_none()
+        !self.is_visible() && !self.deleting && self.offsets.is_empty() && self.held.is_none()
     }
 
     pub(super) fn is_leader(&self, member_id: &str) -> bool {
