@@ -5,6 +5,7 @@ mod api_versions;
 mod ask;
 mod context;
 mod create_topics;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
@@ -93,6 +94,7 @@ impl Operation {
             Kind::Fetch(fetch) => fetch.answered(ctx, item, answer) == fetch::Progress::Done,
             Kind::ListOffsets(list) => list.answered(item, answer),
             Kind::OffsetForLeaderEpoch(epochs) => epochs.answered(item, answer),
+            Kind::DeleteRecords(delete) => delete.answered(item, answer),
             other => unreachable!("{other:?} asks no partition"),
         };
         if !done {
@@ -105,6 +107,7 @@ impl Operation {
             Kind::Fetch(fetch) => fetch.respond(ctx, correlation_id),
             Kind::ListOffsets(list) => list.respond(ctx.responder, correlation_id),
             Kind::OffsetForLeaderEpoch(epochs) => epochs.respond(ctx.responder, correlation_id),
+            Kind::DeleteRecords(delete) => delete.respond(ctx.responder, correlation_id),
             other => unreachable!("{other:?} asks no partition"),
         }
         Settled::Responded

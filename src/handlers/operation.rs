@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use slab::Slab;
 
 use super::create_topics::CreateTopics;
+use super::delete_records::DeleteRecords;
 use super::delete_topics::DeleteTopics;
 use super::fetch::Fetch;
 use super::init_producer_id::InitProducerId;
@@ -27,6 +28,8 @@ pub enum Kind {
     ListOffsets(Box<ListOffsets>),
     /// OffsetForLeaderEpoch.
     OffsetForLeaderEpoch(Box<OffsetForLeaderEpoch>),
+    /// DeleteRecords.
+    DeleteRecords(Box<DeleteRecords>),
     /// Metadata that creates topics.
     Metadata(Box<Metadata>),
     /// CreateTopics.
@@ -46,6 +49,7 @@ impl Kind {
             Self::Fetch(fetch) => fetch.memory_bytes(),
             Self::ListOffsets(list) => list.memory_bytes(),
             Self::OffsetForLeaderEpoch(epochs) => epochs.memory_bytes(),
+            Self::DeleteRecords(delete) => delete.memory_bytes(),
             // These wait for the controller, which answers soon.
             Self::Metadata(_) | Self::CreateTopics(_) | Self::DeleteTopics(_) => 0,
             Self::InitProducerId(_) => 0,

@@ -4,8 +4,9 @@ use core::ops::RangeInclusive;
 
 use super::context::{Context, Frame, Handled};
 use super::{
-    api_versions, create_topics, delete_topics, describe_cluster, describe_configs, fetch,
-    find_coordinator, init_producer_id, list_offsets, metadata, offset_for_leader_epoch, produce,
+    api_versions, create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
+    fetch, find_coordinator, init_producer_id, list_offsets, metadata, offset_for_leader_epoch,
+    produce,
 };
 use crate::protocol::ApiKey;
 
@@ -22,7 +23,7 @@ const fn row(api: ApiKey, versions: RangeInclusive<i16>, handler: Handler) -> Ro
     Row { api, versions, handler }
 }
 
-static TABLE: [Row; 12] = [
+static TABLE: [Row; 13] = [
     row(ApiKey::Produce, 3..=13, produce::handle),
     row(ApiKey::Fetch, 4..=18, fetch::handle),
     row(ApiKey::ListOffsets, 1..=11, list_offsets::handle),
@@ -31,6 +32,7 @@ static TABLE: [Row; 12] = [
     row(ApiKey::ApiVersions, 0..=5, api_versions::handle),
     row(ApiKey::CreateTopics, 2..=7, create_topics::handle),
     row(ApiKey::DeleteTopics, 1..=6, delete_topics::handle),
+    row(ApiKey::DeleteRecords, 0..=2, delete_records::handle),
     row(ApiKey::InitProducerId, 0..=5, init_producer_id::handle),
     row(ApiKey::OffsetForLeaderEpoch, 2..=4, offset_for_leader_epoch::handle),
     row(ApiKey::DescribeConfigs, 1..=4, describe_configs::handle),

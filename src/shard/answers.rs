@@ -2,7 +2,7 @@
 
 use super::{Effect, Message, Shard};
 use crate::controller;
-use crate::handlers::{Answer, JobResult};
+use crate::handlers::{Answer, Job, JobResult};
 use crate::io::DiskResult;
 use crate::store::{Owner, Reply, StoreEvent};
 use crate::types::{Now, ShardId, TopicPartition};
@@ -38,6 +38,13 @@ impl Shard {
         match event {
             StoreEvent::Appended(reply, answer) => {
                 self.deliver(now, reply, Answer::Appended(answer));
+            }
+            StoreEvent::Deleted(reply, start) => {
+                self.deliver(now, reply, Answer::Deleted(Ok(start)));
+            }
+            StoreEvent::Compact(id, step) => {
+                let job = Job::compact(id, self.parts.shard, step);
+                self.parts.outbound.jobs.push(job);
             }
             StoreEvent::Readable(waiter) if waiter.shard == self.parts.shard => {
                 self.look_again(now, waiter.fetch);
@@ -97,6 +104,11 @@ impl Shard {
             JobResult::Found(found) => {
                 let answer = self.parts.context(now, reply.operation).record_found(id, found);
                 self.deliver(now, reply, answer);
+            }
+            JobResult::Compacted(work) => {
+                if let Err(fault) = self.parts.store.compaction_computed(id, *work, now) {
+                    self.fail(fault);
+                }
             }
             JobResult::Prepared { prepared, working_bytes_max } => {
                 let made = prepared.as_ref().ok().map(|prepared| &prepared.body);

@@ -216,9 +216,9 @@ fn listeners_may_have_any_name() {
 
 #[test]
 fn what_is_not_built_yet_says_with_what_it_takes_effect() {
-    let text = "log.retention.hours=5\nlog.cleaner.min.cleanable.ratio=0.1\ngroup.max.size=7\n\
-                offsets.retention.minutes=9\nmax.connections=3\nlog.cleanup.policy=compact\n";
-    let reasons = ["retention", "compaction", "groups", "groups", "limits", "compaction"];
+    let text = "group.max.size=7\n\
+                offsets.retention.minutes=9\nmax.connections=3\n";
+    let reasons = ["groups", "groups", "limits"];
     let notices = notices(text);
     assert_eq!(notices.len(), reasons.len(), "{notices:?}");
     for (notice, reason) in notices.iter().zip(reasons) {
