@@ -52,6 +52,8 @@ pub(super) struct Removals {
     durable_start: Offset,
     waiting: VecDeque<FileName>,
     under_way: bool,
+    /// Segments removed since the start.
+    segments: u64,
 }
 
 impl Removals {
@@ -167,6 +169,11 @@ impl Log {
         self.remove_old(queue);
     }
 
+    /// Segments before the log start that were removed, since the start.
+    pub fn segments_removed(&self) -> u64 {
+        self.removals.segments
+    }
+
     /// Removes the next file of what lies before the durable log start offset.
     pub fn remove_old(&mut self, queue: &mut DiskQueue<'_>) {
         let durable = if planted(Bug::RemoveBeforeLogStart) {
@@ -181,6 +188,7 @@ impl Log {
         };
         while let Some(first) = self.sealed.pop_front_if(is_old) {
             self.layout += 1;
+            self.removals.segments += 1;
             let names = FileKind::ALL.map(|kind| file_name(first.base_offset, kind));
             let paths = names.map(|name| self.directory.join(&name));
             self.removals.waiting.extend(paths);

@@ -280,6 +280,7 @@ impl World {
 
     /// The last look: everything that was promised is there, and a restart changes nothing.
     fn finish(mut self) -> Result<RunReport, Violation> {
+        self.count_cleanup();
         self.report.batches = self.model.batches;
         self.report.disk = self.disk.counts;
         let (before, starts) = self.read_all()?;
@@ -477,8 +478,18 @@ impl World {
         }
     }
 
+    fn count_cleanup(&mut self) {
+        for shard in self.broker.iter().flat_map(|broker| broker.shards.iter().flatten()) {
+            let store = shard.store();
+            self.report.compacted += store.segments_compacted();
+            let logs = store.partitions().map(|partition| &partition.log);
+            self.report.removed += logs.map(crate::log::Log::segments_removed).sum::<u64>();
+        }
+    }
+
     /// The broker is gone, with its connections.
     fn gone(&mut self) {
+        self.count_cleanup();
         self.broker = None;
         self.life += 1;
         if self.coming == Some(Fault::CutInCommit) {

@@ -44,6 +44,8 @@ struct UnderWay {
 pub(super) struct Compactor {
     next_look: Instant,
     under_way: Option<UnderWay>,
+    /// Segments that were replaced, since the start.
+    replaced: u64,
     /// Partitions that cannot be compacted until the next start, because a batch is damaged.
     failed: Set<TopicPartition>,
 }
@@ -120,6 +122,11 @@ impl Dirt {
 }
 
 impl Store {
+    /// Segments that compaction has replaced since the start.
+    pub fn segments_compacted(&self) -> u64 {
+        self.compactor.replaced
+    }
+
     /// Goes on with the compaction under way, or looks for one.
     pub(super) fn tick_compaction(&mut self, now: Now) {
         let limits = self.config.compaction;
@@ -210,6 +217,8 @@ impl Store {
                 CompactionWant::Replace(old, new) => {
                     let log = &mut self.partitions[slot as usize].log;
                     log.replace(&old, *new, &mut self.chunks);
+                    self.compactor.replaced += old.len() as u64;
+                    self.forget_windows_of(slot);
                 }
                 CompactionWant::Done(end) => {
                     self.compaction_ended(slot);

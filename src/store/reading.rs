@@ -288,9 +288,14 @@ impl Store {
         self.run_queued();
     }
 
+    /// What was read of the segments in `slot` may stand elsewhere by now.
+    pub(super) fn forget_windows_of(&mut self, slot: u32) {
+        self.reading.windows.retain(|window| window.slot != slot);
+    }
+
     /// The partition in `slot` is gone.
     pub(super) fn forget_reads_of(&mut self, slot: u32) {
-        self.reading.windows.retain(|window| window.slot != slot);
+        self.forget_windows_of(slot);
         self.reading.segments.retain(|segment| segment.0 != slot);
         self.resume_reads_of(slot);
     }
