@@ -24,9 +24,15 @@ impl Identity {
         bytes
     }
 
-    /// Its key, where topics are compacted: few, so that most records are replaced soon.
-    pub(super) fn key(self) -> [u8; 1] {
-        [((u64::from(self.client) * 7 + self.number * 5) % 13) as u8]
+    /// Its key, where topics are compacted: mostly one of few, so that the record is replaced soon,
+    /// and sometimes one that no other record has, which is missed when it is lost.
+    pub(super) fn key(self) -> [u8; 12] {
+        if self.number.is_multiple_of(5) {
+            return self.encode();
+        }
+        let mut key = [u8::MAX; 12];
+        key[0] = ((u64::from(self.client) * 7 + self.number * 3) % 13) as u8;
+        key
     }
 
     /// Whether it deletes its key.
