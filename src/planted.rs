@@ -70,6 +70,16 @@ bugs! {
     IgnoreMemory,
     /// Never tells appends that wait for room that there is some.
     ForgetRoom,
+    /// Removes segments before the log start offset that passed them is durable.
+    RemoveBeforeLogStart,
+    /// Keeps no record of a key that has newer ones, not even the newest.
+    DropLatest,
+    /// Puts compacted segments in place before they are on disk.
+    SwapUnsynced,
+    /// Forgets at a restart that compacted segments were about to take their place.
+    ForgetSwap,
+    /// Forgets at a restart how the log start offset moved since the last checkpoint.
+    ForgetLogStart,
 }
 
 #[cfg(feature = "simulation")]

@@ -3,6 +3,8 @@
 
 #[path = "cli/broker.rs"]
 mod broker;
+#[path = "cli/compaction.rs"]
+mod compaction;
 #[path = "cli/inspect.rs"]
 mod inspect;
 #[path = "cli/records.rs"]

@@ -29,6 +29,17 @@ const WAL_LIMITS: WalLimits = WalLimits {
     file_bytes_max: 32 << 10,
     commit_bytes_max: 4 << 10,
 };
+const CLEANUP: millstream::config::CleanupSettings = millstream::config::CleanupSettings {
+    delete: true,
+    compact: false,
+    retention: None,
+    retention_bytes: None,
+    file_delete_delay: Duration::ZERO,
+    dirty_ratio_min: 0.5,
+    delete_retention: Duration::ZERO,
+    compaction_lag_min: Duration::ZERO,
+    compaction_lag_max: Duration::MAX,
+};
 const LOG_SETTINGS: LogSettings = LogSettings {
     segment_bytes: 1 << 20,
     segment_age_max: Duration::from_secs(3600),
@@ -196,7 +207,7 @@ fn restart(id: TopicPartition, source: PartitionSource, now: Now) -> bool {
     directory.put("00000000000000000000.log", &[0; 8192]);
     let name = "topic-0".to_owned();
     let (settings, leader_epoch) = (
-        PartitionSettings { log: LOG_SETTINGS, durability: Durability::Disk },
+        PartitionSettings { log: LOG_SETTINGS, durability: Durability::Disk, cleanup: CLEANUP },
         LeaderEpoch::new(0),
     );
     let has_directory = true;
@@ -233,6 +244,13 @@ fn store_config() -> StoreConfig {
         checkpoint_interval: Duration::from_secs(1),
         reserve_bytes: 0,
         producer_expiry: Duration::from_secs(1),
+        retention_interval: Duration::from_secs(300),
+        compaction: millstream::store::CompactionLimits {
+            enabled: true,
+            map_bytes_max: 1 << 20,
+            bytes_per_second: u64::MAX,
+            backoff: core::time::Duration::from_secs(15),
+        },
     }
 }
 

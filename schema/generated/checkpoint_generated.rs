@@ -946,6 +946,7 @@ impl<'a> Partition<'a> {
   pub const VT_LOG_START_OFFSET: ::flatbuffers::VOffsetT = 22;
   pub const VT_EPOCHS: ::flatbuffers::VOffsetT = 24;
   pub const VT_PRODUCERS: ::flatbuffers::VOffsetT = 26;
+  pub const VT_FIRST_DIRTY_OFFSET: ::flatbuffers::VOffsetT = 28;
 
   #[inline]
   pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
@@ -957,6 +958,7 @@ impl<'a> Partition<'a> {
     args: &'args PartitionArgs<'args>
   ) -> ::flatbuffers::WIPOffset<Partition<'bldr>> {
     let mut builder = PartitionBuilder::new(_fbb);
+    builder.add_first_dirty_offset(args.first_dirty_offset);
     builder.add_log_start_offset(args.log_start_offset);
     builder.add_end_offset(args.end_offset);
     builder.add_largest_timestamp_offset(args.largest_timestamp_offset);
@@ -1057,6 +1059,13 @@ impl<'a> Partition<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Producer>>>>(Partition::VT_PRODUCERS, None)}
   }
+  #[inline]
+  pub fn first_dirty_offset(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(Partition::VT_FIRST_DIRTY_OFFSET, Some(0)).unwrap()}
+  }
 }
 
 impl ::flatbuffers::Verifiable for Partition<'_> {
@@ -1077,6 +1086,7 @@ impl ::flatbuffers::Verifiable for Partition<'_> {
      .visit_field::<i64>("log_start_offset", Self::VT_LOG_START_OFFSET, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, Epoch>>>("epochs", Self::VT_EPOCHS, false)?
      .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<Producer>>>>("producers", Self::VT_PRODUCERS, false)?
+     .visit_field::<i64>("first_dirty_offset", Self::VT_FIRST_DIRTY_OFFSET, false)?
      .finish();
     Ok(())
   }
@@ -1094,6 +1104,7 @@ pub struct PartitionArgs<'a> {
     pub log_start_offset: i64,
     pub epochs: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, Epoch>>>,
     pub producers: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<Producer<'a>>>>>,
+    pub first_dirty_offset: i64,
 }
 impl<'a> Default for PartitionArgs<'a> {
   #[inline]
@@ -1111,6 +1122,7 @@ impl<'a> Default for PartitionArgs<'a> {
       log_start_offset: 0,
       epochs: None,
       producers: None,
+      first_dirty_offset: 0,
     }
   }
 }
@@ -1169,6 +1181,10 @@ impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> PartitionBuilder<'a, 'b, A> {
     self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Partition::VT_PRODUCERS, producers);
   }
   #[inline]
+  pub fn add_first_dirty_offset(&mut self, first_dirty_offset: i64) {
+    self.fbb_.push_slot::<i64>(Partition::VT_FIRST_DIRTY_OFFSET, first_dirty_offset, 0);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> PartitionBuilder<'a, 'b, A> {
     let start = _fbb.start_table();
     PartitionBuilder {
@@ -1198,6 +1214,7 @@ impl ::core::fmt::Debug for Partition<'_> {
       ds.field("log_start_offset", &self.log_start_offset());
       ds.field("epochs", &self.epochs());
       ds.field("producers", &self.producers());
+      ds.field("first_dirty_offset", &self.first_dirty_offset());
       ds.finish()
   }
 }

@@ -5,7 +5,9 @@ use super::job::{Job, JobResult};
 use super::peer::{Answer, Ask, AskError, Bounds, FoundRecord, ReadResult};
 use crate::log::{FoundBatch, ReadError, ReadLimits};
 use crate::partition::{Partition, Waiter};
-use crate::store::{Outcome, ReadAnswer, ReadDone, ReadFailure, ReadOutcome, Reply};
+use crate::store::{
+    DeleteError, Deletion, Outcome, ReadAnswer, ReadDone, ReadFailure, ReadOutcome, Reply,
+};
 use crate::types::{LeaderEpoch, Offset, TopicPartition};
 
 impl Context<'_> {
@@ -48,6 +50,7 @@ impl Context<'_> {
                     ReadOutcome::Pending => None,
                 }
             }
+            Ask::DeleteRecords { offset } => self.delete_records(slot, offset, reply),
             Ask::EpochEnd { epoch, current_leader_epoch } => {
                 let partition = self.store.partition(slot);
                 let checked = check_epoch(partition, current_leader_epoch);
@@ -85,6 +88,23 @@ impl Context<'_> {
         }
     }
 
+    fn delete_records(
+        &mut self,
+        slot: u32,
+        offset: Option<Offset>,
+        reply: Reply,
+    ) -> Option<Answer> {
+        let deleted = match self.store.delete_records(slot, offset, reply) {
+            Ok(Deletion::Done(start)) => Ok(start),
+            Ok(Deletion::Pending) => return None,
+            Err(DeleteError::OffsetOutOfRange) => {
+                Err(AskError::OffsetOutOfRange(bounds(self.store.partition(slot))))
+            }
+            Err(DeleteError::NoRoom | DeleteError::Stopping) => Err(AskError::Storage),
+        };
+        Some(Answer::Deleted(deleted))
+    }
+
     /// A read or search of this shard's store has ended.
     pub fn read_ended(
         &mut self,
@@ -107,6 +127,9 @@ impl Context<'_> {
             Err(failure) => {
                 let storage = match failure {
                     ReadFailure::Gone => AskError::NotHere,
+                    ReadFailure::Segment(ReadError::BelowLogStart) => {
+                        AskError::OffsetOutOfRange(bounds)
+                    }
                     ReadFailure::Segment(error) => {
                         self.report_damage(id, error);
                         AskError::Storage
@@ -162,6 +185,7 @@ fn not_here(ask: &Ask) -> Option<Answer> {
         Ask::Bounds { .. } => Some(Answer::Bounds(Err(error))),
         Ask::Find { .. } => Some(Answer::Found(Err(error))),
         Ask::EpochEnd { .. } => Some(Answer::EpochEnd(Err(error))),
+        Ask::DeleteRecords { .. } => Some(Answer::Deleted(Err(error))),
         Ask::Watch { .. } | Ask::Unwatch { .. } => None,
     }
 }

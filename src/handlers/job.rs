@@ -4,14 +4,14 @@
 use super::group_log::{self, GroupRecords};
 use super::peer::{AskError, FoundRecord};
 use crate::io::MemoryRange;
-use crate::log::{FoundBatch, Ranges};
+use crate::log::{CompactionStep, CompactionWork, FoundBatch, Ranges};
 use crate::record::{
     Batch, BatchHeader, Codec, Compression, DecompressError, HEADER_BYTES, Invalid, Rules,
     SECTION_BYTES_MAX, SkimError, Skimmer, TimestampType, Validated, decompress, recompress,
     validate,
 };
 use crate::store::Reply;
-use crate::types::TopicPartition;
+use crate::types::{ShardId, TopicPartition};
 
 /// Records up to this size are decompressed in the turn.
 pub(super) const SMALL_BYTES: usize = 64 << 10;
@@ -34,6 +34,7 @@ enum Work {
     FindRecord(FoundBatch),
     Prepare { bytes: MemoryRange, rules: Rules, compression: Option<Compression> },
     GroupRecords(Vec<u8>),
+    Compact(Box<CompactionStep>),
 }
 
 /// A batch that was validated, and compressed as its topic wants it.
@@ -59,6 +60,8 @@ pub enum JobResult {
         /// As [`Job::working_bytes_max`] said.
         working_bytes_max: usize,
     },
+    /// A step of a compaction.
+    Compacted(Box<CompactionWork>),
 }
 
 impl Job {
@@ -81,6 +84,12 @@ impl Job {
     /// Reads records of groups back from the batches in `bytes`.
     pub fn group_records(id: TopicPartition, reply: Reply, bytes: Vec<u8>) -> Self {
         Self { id, reply, work: Work::GroupRecords(bytes) }
+    }
+
+    /// A step of the compaction of a partition of `shard`, which nobody waits for.
+    pub fn compact(id: TopicPartition, shard: ShardId, step: Box<CompactionStep>) -> Self {
+        let reply = Reply { shard, operation: 0, item: 0 };
+        Self { id, reply, work: Work::Compact(step) }
     }
 
     /// Whether a client's batch is better prepared by a job: it is large, and has to be decompressed
@@ -114,7 +123,7 @@ impl Job {
                 let plain = header.attributes.codec() == Ok(Codec::None);
                 append_time || (plain && header.total_bytes() <= SMALL_BYTES)
             }
-            Work::Prepare { .. } => false,
+            Work::Prepare { .. } | Work::Compact(_) => false,
             Work::GroupRecords(bytes) => group_log::is_small(bytes),
         }
     }
@@ -129,6 +138,7 @@ impl Job {
                 let prepared = prepare(&bytes, &rules, compression);
                 JobResult::Prepared { prepared, working_bytes_max }
             }
+            Work::Compact(step) => JobResult::Compacted(Box::new(step.run())),
         }
     }
 }
@@ -190,21 +200,24 @@ fn find_record(found: &FoundBatch) -> Result<Option<FoundRecord>, AskError> {
         Ok(Some(FoundRecord { offset, timestamp, leader_epoch: header.leader_epoch }))
     };
     if header.attributes.timestamp_type() == TimestampType::LogAppendTime {
-        return record(header.base_offset, header.max_timestamp);
+        return record(header.base_offset.max(found.log_start), header.max_timestamp);
     }
     let bytes = joined(&found.bytes);
     let batch = Batch::first(&bytes).map_err(|_| AskError::Storage)?;
     let records = Skimmer::new(header, batch.stored_section(), SECTION_BYTES_MAX);
     for candidate in records.map_err(|_| AskError::Storage)? {
         match candidate {
-            Ok(candidate) if candidate.timestamp >= found.timestamp => {
+            Ok(candidate)
+                if candidate.timestamp >= found.timestamp
+                    && candidate.offset >= found.log_start =>
+            {
                 return record(candidate.offset, candidate.timestamp);
             }
             Ok(_) => {}
             // Earlier than need be, but no record that was asked for is left out; and no consumer
             // can read this batch.
             Err(SkimError::Decompress(DecompressError::TooLarge)) => {
-                return record(header.base_offset, header.base_timestamp);
+                return record(header.base_offset.max(found.log_start), header.base_timestamp);
             }
             Err(_) => return Err(AskError::Storage),
         }

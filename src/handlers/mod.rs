@@ -6,6 +6,7 @@ mod ask;
 mod context;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
@@ -113,6 +114,7 @@ impl Operation {
             Kind::ListOffsets(list) => list.answered(item, answer),
             Kind::OffsetForLeaderEpoch(epochs) => epochs.answered(item, answer),
             Kind::Group(call) => call.answered(item, answer),
+            Kind::DeleteRecords(delete) => delete.answered(item, answer),
             other => unreachable!("{other:?} asks no partition"),
         };
         if !done {
@@ -126,6 +128,7 @@ impl Operation {
             Kind::ListOffsets(list) => list.respond(ctx.responder, correlation_id),
             Kind::OffsetForLeaderEpoch(epochs) => epochs.respond(ctx.responder, correlation_id),
             Kind::Group(call) => call.respond(ctx, correlation_id),
+            Kind::DeleteRecords(delete) => delete.respond(ctx.responder, correlation_id),
             other => unreachable!("{other:?} asks no partition"),
         }
         Settled::Responded

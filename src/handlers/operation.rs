@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use slab::Slab;
 
 use super::create_topics::CreateTopics;
+use super::delete_records::DeleteRecords;
 use super::delete_topics::DeleteTopics;
 use super::fetch::Fetch;
 use super::find_coordinator::FindCoordinator;
@@ -29,6 +30,8 @@ pub enum Kind {
     ListOffsets(Box<ListOffsets>),
     /// OffsetForLeaderEpoch.
     OffsetForLeaderEpoch(Box<OffsetForLeaderEpoch>),
+    /// DeleteRecords.
+    DeleteRecords(Box<DeleteRecords>),
     /// Metadata that creates topics.
     Metadata(Box<Metadata>),
     /// CreateTopics.
@@ -53,6 +56,7 @@ impl Kind {
             Self::ListOffsets(list) => list.memory_bytes(),
             Self::OffsetForLeaderEpoch(epochs) => epochs.memory_bytes(),
             Self::Group(call) => call.memory_bytes(),
+            Self::DeleteRecords(delete) => delete.memory_bytes(),
             // These wait for the controller, which answers soon.
             Self::Metadata(_) | Self::CreateTopics(_) | Self::DeleteTopics(_) => 0,
             Self::InitProducerId(_) | Self::FindCoordinator(_) => 0,

@@ -54,6 +54,11 @@ pub enum Ask {
         /// As for [`Ask::Read`].
         current_leader_epoch: LeaderEpoch,
     },
+    /// Delete the records before an offset.
+    DeleteRecords {
+        /// The new log start offset; none for the high watermark.
+        offset: Option<Offset>,
+    },
     /// Where a leader epoch ended (KIP-101).
     EpochEnd {
         /// The epoch.
@@ -125,6 +130,8 @@ pub enum Answer {
     Bounds(Result<Bounds, AskError>),
     /// To [`Ask::Find`].
     Found(Result<Option<FoundRecord>, AskError>),
+    /// To [`Ask::DeleteRecords`]: the log start offset, which is durable.
+    Deleted(Result<Offset, AskError>),
     /// To [`Ask::EpochEnd`]: the epoch found and its end, if any.
     EpochEnd(Result<Option<(LeaderEpoch, Offset)>, AskError>),
     /// To a [`super::GroupQuestion`].

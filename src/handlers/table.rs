@@ -4,10 +4,10 @@ use core::ops::RangeInclusive;
 
 use super::context::{Context, Frame, Handled};
 use super::{
-    api_versions, create_topics, delete_groups, delete_topics, describe_cluster, describe_configs,
-    describe_groups, fetch, find_coordinator, heartbeat, init_producer_id, join_group, leave_group,
-    list_groups, list_offsets, metadata, offset_commit, offset_delete, offset_fetch,
-    offset_for_leader_epoch, produce, sync_group,
+    api_versions, create_topics, delete_groups, delete_records, delete_topics, describe_cluster,
+    describe_configs, describe_groups, fetch, find_coordinator, heartbeat, init_producer_id,
+    join_group, leave_group, list_groups, list_offsets, metadata, offset_commit, offset_delete,
+    offset_fetch, offset_for_leader_epoch, produce, sync_group,
 };
 use crate::protocol::ApiKey;
 
@@ -24,7 +24,7 @@ const fn row(api: ApiKey, versions: RangeInclusive<i16>, handler: Handler) -> Ro
     Row { api, versions, handler }
 }
 
-static TABLE: [Row; 22] = [
+static TABLE: [Row; 23] = [
     row(ApiKey::Produce, 3..=13, produce::handle),
     row(ApiKey::Fetch, 4..=18, fetch::handle),
     row(ApiKey::ListOffsets, 1..=11, list_offsets::handle),
@@ -41,6 +41,7 @@ static TABLE: [Row; 22] = [
     row(ApiKey::ApiVersions, 0..=5, api_versions::handle),
     row(ApiKey::CreateTopics, 2..=7, create_topics::handle),
     row(ApiKey::DeleteTopics, 1..=6, delete_topics::handle),
+    row(ApiKey::DeleteRecords, 0..=2, delete_records::handle),
     row(ApiKey::InitProducerId, 0..=5, init_producer_id::handle),
     row(ApiKey::OffsetForLeaderEpoch, 2..=4, offset_for_leader_epoch::handle),
     row(ApiKey::DescribeConfigs, 1..=4, describe_configs::handle),

@@ -79,15 +79,22 @@ impl TopicEntry {
     pub fn partition_settings(&self, partition: PartitionIndex) -> PartitionSettings {
         let segments = &self.settings.segments;
         // What brokers keep for themselves is never acknowledged before it is on disk.
+        let cleanup = self.settings.cleanup;
+        // The active segment is not compacted, so it must not become older than records may wait.
+        let age_max = match cleanup.compact {
+            true => segments.age_max.min(cleanup.compaction_lag_max),
+            false => segments.age_max,
+        };
         let memory = self.settings.durability == config::Durability::Memory && !self.is_internal();
         PartitionSettings {
             log: LogSettings {
                 segment_bytes: segments.bytes_max,
-                segment_age_max: segments.age_max.saturating_sub(self.jitter(partition)),
+                segment_age_max: age_max.saturating_sub(self.jitter(partition)),
                 index_interval_bytes: segments.index_interval_bytes,
                 index_bytes_max: segments.index_bytes_max,
             },
             durability: if memory { Durability::Memory } else { Durability::Disk },
+            cleanup,
         }
     }
 

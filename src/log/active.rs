@@ -308,6 +308,7 @@ impl Sealing {
     pub(super) fn into_sealed(self) -> SealedSegment {
         let mut sealed = SealedSegment::new(self.base(), self.end_offset, self.size);
         sealed.largest = Some(self.times.last(self.writer.base_offset));
+        sealed.is_verified = true;
         sealed.offsets = Some(self.offsets);
         sealed.times = Some(self.times);
         sealed

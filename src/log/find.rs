@@ -26,12 +26,16 @@ pub struct FoundBatch {
     pub bytes: Ranges,
     /// The first record with this timestamp or a later one is the one wanted.
     pub timestamp: Timestamp,
+    /// Records before this offset are deleted.
+    pub log_start: Offset,
 }
 
 /// A search that has begun.
 #[derive(Debug)]
 pub struct TimestampSearch {
     target: TimestampTarget,
+    /// The segments' files as they were when it began: it begins again when they change.
+    layout: Option<u64>,
     /// Where the walk began, and the timestamp it is for.
     walk: Option<(Cursor, Timestamp)>,
 }
@@ -39,7 +43,7 @@ pub struct TimestampSearch {
 impl TimestampSearch {
     /// A search for `target`.
     pub fn new(target: TimestampTarget) -> Self {
-        Self { target, walk: None }
+        Self { target, layout: None, walk: None }
     }
 
     /// Goes on as far as it can; `None` when no record qualifies.
@@ -47,6 +51,9 @@ impl TimestampSearch {
     /// # Errors
     /// The bytes are not what they should be.
     pub fn step(&mut self, log: &Log) -> Result<Step<Option<FoundBatch>>, ReadError> {
+        if self.layout.replace(log.layout) != Some(log.layout) {
+            self.walk = None;
+        }
         if self.walk.is_none() {
             let Some((base, offset, timestamp)) = done!(self.candidate(log)) else {
                 return Ok(Step::Done(None));
@@ -69,7 +76,9 @@ impl TimestampSearch {
             let header = done!(cursor.header(log)?);
             if header.max_timestamp >= timestamp && header.next_offset() > log.start_offset() {
                 let bytes = done!(cursor.bytes(log, header.total_bytes() as u64)?);
-                return Ok(Step::Done(Some(FoundBatch { header, bytes, timestamp })));
+                let log_start = log.start_offset();
+                let found = FoundBatch { header, bytes, timestamp, log_start };
+                return Ok(Step::Done(Some(found)));
             }
             cursor.advance(header.total_bytes());
         }
@@ -77,8 +86,9 @@ impl TimestampSearch {
 
     /// Takes what a [`Load::Bytes`] brought.
     pub fn loaded(&mut self, load: Load, bytes: MemoryRange) {
-        let (cursor, _) = self.walk.as_mut().expect("a search that lacks bytes is walking");
-        cursor.loaded(load, bytes);
+        if let Some((cursor, _)) = &mut self.walk {
+            cursor.loaded(load, bytes);
+        }
     }
 
     /// The segment to walk, from which offset, and for which timestamp.

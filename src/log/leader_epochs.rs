@@ -66,7 +66,7 @@ impl LeaderEpochs {
         Some(self.entries[behind.checked_sub(1)?].0)
     }
 
-    /// Forgets epochs that lie wholly before `start`.
+    /// Forgets epochs that lie wholly before `start`, the new log start offset.
     pub fn truncate_start(&mut self, start: Offset) {
         let behind = self.entries.partition_point(|entry| entry.1 <= start);
         if let Some(current) = behind.checked_sub(1) {

@@ -6,12 +6,16 @@
 
 mod active;
 mod chunks;
+mod compaction;
 mod find;
 mod leader_epochs;
 mod offset_index;
 mod read;
 mod recovery;
+mod retention;
+mod scan;
 mod segment;
+mod swap;
 mod tail;
 mod time_index;
 mod token;
@@ -20,6 +24,7 @@ mod writer;
 use std::collections::VecDeque;
 
 use self::active::{Active, Sealing};
+use self::retention::Removals;
 use self::tail::Tail;
 use self::token::{Step, Token};
 use self::writer::{Goal, SegmentWriter};
@@ -32,6 +37,9 @@ use crate::types::{Instant, Offset, Position};
 
 pub use self::active::LogSettings;
 pub use self::chunks::{ChunkSize, Chunks};
+pub use self::compaction::{
+    Compaction, CompactionError, CompactionPlan, CompactionStep, CompactionWant, CompactionWork,
+};
 pub use self::find::{FoundBatch, TimestampSearch, TimestampTarget};
 pub use self::leader_epochs::{FILE_NAME as LEADER_EPOCHS_FILE, LeaderEpochs};
 pub use self::offset_index::OffsetIndex;
@@ -39,6 +47,8 @@ pub use self::read::{
     Load, LoadRequest, Part, Parts, Read, ReadError, ReadLimits, Step as ReadStep,
 };
 pub use self::recovery::{LogCheckpoint, LogRecovery, RecoveryError, ReplayedBytes};
+pub use self::retention::{Expired, Lack, RetentionLimits};
+pub use self::scan::SegmentScan;
 pub use self::segment::{FileKind, SealedSegment, file_name, parse_file_name};
 pub use self::tail::Ranges;
 pub use self::time_index::TimeIndex;
@@ -90,6 +100,13 @@ pub struct Log {
     start_offset: Offset,
     end_offset: Offset,
     sealed: VecDeque<SealedSegment>,
+    /// Counts changes of the sealed segments' files: what was read of them before is not theirs.
+    layout: u64,
+    removals: Removals,
+    /// Nothing but compaction changes the sealed segments now.
+    is_compacting: bool,
+    /// A restart believes the files of the segments before this one, and asks for them no more.
+    checkpointed: Offset,
     sealing: VecDeque<Sealing>,
     active: Option<Active>,
     tail: Tail,
@@ -97,7 +114,7 @@ pub struct Log {
     last_fill: Instant,
     /// A checkpoint waits for this log.
     sync_wanted: bool,
-    /// The end of a log that was stopped for good.
+    /// The end of a log whose last segment was ended without another after it.
     stopped: Option<Place>,
     /// The device had no room for a name or a small file.
     starved: bool,
@@ -117,6 +134,10 @@ impl Log {
             start_offset: Offset::ZERO,
             end_offset: Offset::ZERO,
             sealed: VecDeque::new(),
+            layout: 0,
+            removals: Removals::default(),
+            is_compacting: false,
+            checkpointed: Offset::ZERO,
             sealing: VecDeque::new(),
             active: None,
             tail: Tail::default(),
@@ -302,9 +323,18 @@ impl Log {
         let largest = match (self.sealing.front(), &self.active) {
             (Some(first), _) => first.times.last(first.base()),
             (None, Some(active)) => active.largest(),
+            // The next segment has not begun.
+            (None, None) if synced.position == Position::ZERO => None,
             (None, None) => self.sealed.back().and_then(|last| last.largest.flatten()),
         };
         LogCheckpoint { synced, start_offset: self.start_offset, largest }
+    }
+
+    /// Notes that a durable checkpoint has [`Log::synced`] in the segment at `base`: the files of
+    /// those before it may change or go.
+    pub fn set_checkpointed(&mut self, base: Offset, queue: &mut DiskQueue<'_>) {
+        self.checkpointed = base;
+        self.remove_old(queue);
     }
 
     /// Whether a power cut would leave the file under its name.
@@ -482,6 +512,8 @@ impl Log {
             }
             // A cache: what could not be saved is found again after a restart.
             Step::SaveIndex => drop(result),
+            // What is still there is removed after the next start.
+            Step::Remove => self.removals.removed(),
             Step::SyncNames => {
                 result?;
                 self.names_synced(queue);
@@ -497,6 +529,7 @@ impl Log {
             }
             _ => self.writer_completed(token, result, queue)?,
         }
+        self.remove_old(queue);
         self.pump(queue);
         Ok(())
     }

@@ -100,12 +100,15 @@ pub enum ReadError {
     Disk(DiskError),
     /// The segment's bytes are no record batches there.
     Corrupt(Place),
+    /// The log start offset has moved past what was to be read.
+    BelowLogStart,
 }
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disk(error) => write!(f, "cannot be read: {error}"),
+            Self::BelowLogStart => f.write_str("what was to be read is deleted"),
             Self::Corrupt(place) => write!(
                 f,
                 "segment {} is damaged at byte {}",
@@ -240,7 +243,11 @@ pub struct ReadLimits {
 #[derive(Debug)]
 pub struct Read {
     limits: ReadLimits,
+    /// The segments' files as they were when it began: it begins again when they change.
+    layout: Option<u64>,
     cursor: Option<Cursor>,
+    /// Where the index led to.
+    landing: Place,
     /// The index led astray; the segment is walked from its start.
     index_distrusted: bool,
 }
@@ -248,7 +255,13 @@ pub struct Read {
 impl Read {
     /// A read within these limits.
     pub fn new(limits: ReadLimits) -> Self {
-        Self { limits, cursor: None, index_distrusted: false }
+        Self {
+            limits,
+            layout: None,
+            cursor: None,
+            landing: Place::default(),
+            index_distrusted: false,
+        }
     }
 
     /// Goes on as far as it can.
@@ -257,6 +270,12 @@ impl Read {
     /// The bytes are not what they should be.
     pub fn step(&mut self, log: &Log) -> Result<Step<Parts>, ReadError> {
         let limits = self.limits;
+        if self.layout.replace(log.layout) != Some(log.layout) {
+            (self.cursor, self.index_distrusted) = (None, false);
+        }
+        if limits.offset < log.start_offset {
+            return Err(ReadError::BelowLogStart);
+        }
         if let Some(found) = log.tail.find(limits.offset) {
             let Place { segment_base_offset, position } =
                 Place { segment_base_offset: found.segment_base_offset, position: found.position };
@@ -289,7 +308,9 @@ impl Read {
 
     /// Takes what a [`Load::Bytes`] brought.
     pub fn loaded(&mut self, load: Load, bytes: MemoryRange) {
-        self.cursor.as_mut().expect("a read that lacks bytes has a cursor").loaded(load, bytes);
+        if let Some(cursor) = &mut self.cursor {
+            cursor.loaded(load, bytes);
+        }
     }
 
     /// Puts the cursor on the batch that holds the offset; answers its length.
@@ -298,9 +319,18 @@ impl Read {
         if self.cursor.is_none() {
             let place = done!(log.floor(offset));
             self.cursor = Some(Cursor::at(place));
+            self.landing = place;
         }
         loop {
             let cursor = self.cursor.as_mut().expect("just made");
+            let first = cursor.place.segment_base_offset;
+            let size = log.segment_size(first).unwrap_or(Position::ZERO);
+            if cursor.place.position >= size {
+                // The offset lies in a gap at the segment's end, as compaction leaves them.
+                let next = log.segment_after(first).ok_or(ReadError::Corrupt(cursor.place))?;
+                cursor.place = Place { segment_base_offset: next, position: Position::ZERO };
+                continue;
+            }
             let header = match cursor.header(log) {
                 Ok(step) => done!(step),
                 Err(error @ ReadError::Disk(_)) => return Err(error),
@@ -310,9 +340,10 @@ impl Read {
                     continue;
                 }
             };
-            let first = cursor.place.segment_base_offset;
-            let inside = header.base_offset >= first && header.base_offset <= offset;
-            if !inside && !self.index_distrusted && cursor.place.position > Position::ZERO {
+            // Behind the landing a batch may begin above the offset: it lies in a gap.
+            let landed = cursor.place == self.landing && cursor.place.position > Position::ZERO;
+            let inside = header.base_offset >= first && (header.base_offset <= offset || !landed);
+            if !inside && !self.index_distrusted {
                 self.distrust_index();
                 continue;
             }
@@ -320,12 +351,6 @@ impl Read {
                 return Ok(Step::Done(header.total_bytes() as u64));
             }
             cursor.advance(header.total_bytes());
-            let size = log.segment_size(first).unwrap_or(Position::ZERO);
-            if cursor.place.position >= size {
-                // The offset lies in a gap at the segment's end, as compaction leaves them.
-                let next = log.segment_after(first).ok_or(ReadError::Corrupt(cursor.place))?;
-                cursor.place = Place { segment_base_offset: next, position: Position::ZERO };
-            }
         }
     }
 
@@ -479,6 +504,11 @@ impl Log {
         Some(DiskOp::ReadFile { path, bytes_max: INDEX_BYTES_MAX })
     }
 
+    /// Counts changes of the sealed segments' files.
+    pub fn layout(&self) -> u64 {
+        self.layout
+    }
+
     /// Whether a segment is complete and read through the page cache.
     pub fn is_sealed(&self, base: Offset) -> bool {
         self.sealed_segment(base).is_some()
@@ -486,7 +516,7 @@ impl Log {
 
     /// Gives up the file and indexes of a sealed segment; the next read brings them back.
     pub fn unload(&mut self, base: Offset) {
-        if let Some(segment) = self.sealed_segment_mut(base) {
+        if let Some(segment) = self.sealed_segment_mut(base).filter(|segment| !segment.is_pinned) {
             segment.file = None;
             segment.offsets = None;
             segment.times = None;

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use super::active::Active;
 use super::offset_index::OffsetIndex;
 use super::segment::{FileKind, SealedSegment, file_name, parse_file_name};
+use super::swap::Swap;
 use super::time_index::TimeIndex;
-use super::{Chunks, Directory, Log, LogSettings, Place};
+use super::{Chunks, Directory, Log, LogSettings, Place, ReadError};
 use crate::io::{
     BLOCK_BYTES, DirectoryEntry, DiskDone, DiskError, DiskOp, DiskQueue, DiskResult, EntryKind,
     MemoryRange, OpenMode, round_down_to_block,
@@ -29,6 +30,7 @@ const TOKEN_OPEN: u32 = 3;
 const TOKEN_BLOCK: u32 = 4;
 const TOKEN_REMOVE: u32 = 5;
 const TOKEN_SHORTEN: u32 = 6;
+const TOKEN_SWAP: u32 = 7;
 
 /// What the last checkpoint says of a log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,12 +71,15 @@ pub enum RecoveryError {
     Gap(Place),
     /// Bytes that were durable are no record batches.
     Corrupt(Place),
+    /// A segment that compaction was about to put in place cannot be read.
+    Swap(ReadError),
 }
 
 impl fmt::Display for RecoveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, place) = match self {
             Self::Disk(error) => return write!(f, "cannot be read: {error}"),
+            Self::Swap(error) => return write!(f, "a compacted segment {error}"),
             Self::SegmentLost(place) => ("is missing or too short: it should reach byte", place),
             Self::Gap(place) => ("lacks acknowledged bytes at", place),
             Self::Corrupt(place) => ("is damaged at byte", place),
@@ -101,6 +106,8 @@ pub struct LogRecovery {
     offsets: Option<OffsetIndex>,
     times: Option<TimeIndex>,
     opened: bool,
+    /// What compaction left unfinished.
+    swap: Option<Swap>,
     /// How long the index files are.
     index_bytes: (usize, usize),
     settings: LogSettings,
@@ -124,6 +131,7 @@ impl LogRecovery {
             offsets: None,
             times: None,
             opened: false,
+            swap: None,
             index_bytes: (0, 0),
             settings,
         }
@@ -155,6 +163,7 @@ impl LogRecovery {
         queue: &mut DiskQueue<'_>,
     ) -> Result<Option<Log>, RecoveryError> {
         match (token, result) {
+            (TOKEN_SWAP, result) => self.swap.as_mut().expect("it asked").completed(result)?,
             (TOKEN_LIST, Ok(DiskDone::Listed(entries))) => self.listed(&entries, queue)?,
             (TOKEN_LIST, Err(DiskError::NotFound)) => self.without_directory()?,
             (TOKEN_REMOVE, Ok(_) | Err(DiskError::NotFound)) => self.removing -= 1,
@@ -199,6 +208,10 @@ impl LogRecovery {
         entries: &[DirectoryEntry],
         queue: &mut DiskQueue<'_>,
     ) -> Result<(), RecoveryError> {
+        self.swap = Swap::of(&self.log.directory, entries);
+        if self.swap.is_some() {
+            return Ok(());
+        }
         self.log.directory_state = Directory::Present;
         // The directory is older than this process; its name may still not be durable.
         self.log.names.created = 1;
@@ -298,6 +311,16 @@ impl LogRecovery {
         chunks: &mut Chunks,
         queue: &mut DiskQueue<'_>,
     ) -> Result<Option<Log>, RecoveryError> {
+        if let Some(swap) = &mut self.swap {
+            let Some(op) = swap.ask() else {
+                // The directory is as it should be, and looked at again.
+                self.swap = None;
+                self.start(queue);
+                return Ok(None);
+            };
+            queue.push(TOKEN_SWAP, op);
+            return Ok(None);
+        }
         self.shorten_indexes(queue);
         if self.offsets.is_none() || self.times.is_none() || self.removing > 0 || self.opened {
             return Ok(None);
@@ -320,6 +343,7 @@ impl LogRecovery {
         let Place { segment_base_offset: base, position } = self.synced();
         log.start_offset = self.checkpoint.map_or(Offset::ZERO, |it| it.start_offset);
         log.end_offset = base;
+        log.checkpointed = self.checkpoint.map_or(Offset::ZERO, |_| base);
         let begun = self.checkpoint.is_some() || !self.entries.is_empty();
         if begun && (position > Position::ZERO || !self.entries.is_empty()) {
             let offsets = self.offsets.take().expect("read");
@@ -335,6 +359,9 @@ impl LogRecovery {
             log.active = Some(active);
             let start = Position::new(round_down_to_block(position.get()));
             log.tail.resume(base, start, block, chunks);
+        }
+        if log.active.is_none() && self.checkpoint.is_some() {
+            log.stopped = Some(self.synced());
         }
         // Appends whose files before them are recycled: a carried block has their bytes again.
         let mut uncovered: Vec<Place> = Vec::new();
@@ -402,6 +429,12 @@ impl Log {
         let active = self.active.as_mut().expect("recovery has begun a segment");
         active.size = active.size.plus(bytes.len() as u64);
         self.tail.append_raw(bytes, chunks);
+    }
+
+    /// The log start offset, once recovery knows it.
+    pub fn set_start_offset(&mut self, start_offset: Offset) {
+        self.start_offset = start_offset;
+        self.removals.committed(start_offset);
     }
 
     /// The offset behind the last record, once recovery knows it.

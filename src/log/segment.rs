@@ -23,7 +23,8 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    const ALL: [Self; 5] = [
+    /// All kinds.
+    pub const ALL: [Self; 5] = [
         Self::Log,
         Self::OffsetIndex,
         Self::TimeIndex,
@@ -42,9 +43,26 @@ impl FileKind {
     }
 }
 
+/// Kafka's suffix of files that compaction writes.
+pub(super) const CLEANED_SUFFIX: &str = ".cleaned";
+/// Kafka's suffix of files that are about to take the place of others.
+pub(super) const SWAP_SUFFIX: &str = ".swap";
+/// Kafka's suffix of files that it deletes later.
+pub(super) const DELETED_SUFFIX: &str = ".deleted";
+
 /// The name of a file of the segment that starts at `base`: 20 digits and the kind.
 pub fn file_name(base: Offset, kind: FileKind) -> String {
     format!("{:020}.{}", base.get(), kind.suffix())
+}
+
+/// What a file is called while compaction writes it.
+pub(super) fn cleaned_name(base: Offset, kind: FileKind) -> String {
+    file_name(base, kind) + CLEANED_SUFFIX
+}
+
+/// What a file is called that compaction has written, and that has yet to take its place.
+pub(super) fn swap_name(base: Offset, kind: FileKind) -> String {
+    file_name(base, kind) + SWAP_SUFFIX
 }
 
 /// The segment and kind that a file name stands for, if it is one of a segment.
@@ -72,6 +90,11 @@ pub struct SealedSegment {
     pub times: Option<Arc<TimeIndex>>,
     /// What the time index says last; `None` until it has been read.
     pub largest: Option<Option<(Timestamp, Offset)>>,
+    /// The largest timestamp is that of the batches themselves: an index that lost entries does not
+    /// decide what is deleted.
+    pub is_verified: bool,
+    /// Its files do not have their names yet: the open file has to be kept.
+    pub is_pinned: bool,
 }
 
 impl SealedSegment {
@@ -85,6 +108,8 @@ impl SealedSegment {
             offsets: None,
             times: None,
             largest: None,
+            is_verified: false,
+            is_pinned: false,
         }
     }
 

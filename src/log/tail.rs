@@ -60,6 +60,11 @@ pub(super) struct Tail {
 }
 
 impl Tail {
+    /// The segment that the oldest memory is of.
+    pub(super) fn first_segment(&self) -> Option<Offset> {
+        self.chunks.front().map(|chunk| chunk.segment_base_offset)
+    }
+
     /// The memory held.
     pub(super) fn capacity_bytes(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.buffer.capacity()).sum()

@@ -28,9 +28,11 @@ pub(super) enum Step {
     SaveIndex,
     /// Load something for a reader.
     Load,
+    /// Remove a file of a segment before the log start.
+    Remove,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step::CreateDirectory,
     Step::Open,
     Step::Cut,
@@ -43,6 +45,7 @@ const STEPS: [Step; 12] = [
     Step::SyncParent,
     Step::SaveIndex,
     Step::Load,
+    Step::Remove,
 ];
 
 /// A step, the segment writer it concerns, and a number of its own.

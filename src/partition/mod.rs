@@ -6,6 +6,7 @@ mod waiting;
 
 use smallvec::SmallVec;
 
+use crate::config::CleanupSettings;
 use crate::log::{LeaderEpochs, Log, LogSettings, Place};
 use crate::planted::{Bug, planted};
 use crate::record::{BatchHeader, Stamp};
@@ -24,12 +25,14 @@ pub enum Durability {
 }
 
 /// The parts of a topic's settings that a partition needs, resolved.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct PartitionSettings {
     /// For the log.
     pub log: LogSettings,
     /// When an append is acknowledged.
     pub durability: Durability,
+    /// What is removed.
+    pub cleanup: CleanupSettings,
 }
 
 /// An end of a log: the offset behind a batch, and the place behind it.
@@ -71,6 +74,8 @@ pub struct Partition {
     pub sequence: PartitionSequence,
     /// Its settings.
     pub settings: PartitionSettings,
+    /// The first offset that compaction has not seen.
+    pub first_dirty_offset: Offset,
     /// Fetches that wait for more.
     pub waiting: Waiting,
     end: LogEnd,
@@ -83,6 +88,8 @@ pub struct Partition {
     recorded_need: Option<u64>,
     /// The generation of the first change since then.
     unrecorded: Option<u64>,
+    /// The segment of the place up to which that state counts on segments.
+    recorded_segment: Offset,
 }
 
 impl Partition {
@@ -108,6 +115,7 @@ impl Partition {
             leader_epoch,
             sequence: PartitionSequence::new(0),
             settings,
+            first_dirty_offset: Offset::ZERO,
             waiting: Waiting::default(),
             end,
             durable_end: end,
@@ -115,6 +123,7 @@ impl Partition {
             recorded_need: logged.first().map(|(generation, _)| *generation),
             logged,
             unrecorded: None,
+            recorded_segment: Offset::ZERO,
         }
     }
 
@@ -156,6 +165,15 @@ impl Partition {
         }
     }
 
+    /// Notes that the log start offset moves, as entry `sequence + 1` in the write-ahead log's
+    /// `generation`.
+    pub fn log_start_moved(&mut self, start: Offset, generation: u64) {
+        self.sequence = self.sequence.next();
+        self.log.advance_start(start);
+        self.epochs.truncate_start(start);
+        self.unrecorded.get_or_insert(generation);
+    }
+
     /// Notes that the write-ahead log has the bytes from `place` on in `generation`.
     fn note_logged(&mut self, generation: u64, place: Place) {
         self.unrecorded.get_or_insert(generation);
@@ -180,6 +198,12 @@ impl Partition {
     pub fn recorded(&mut self) {
         self.unrecorded = None;
         self.recorded_need = self.unsynced_generation();
+        self.recorded_segment = self.log.synced().segment_base_offset;
+    }
+
+    /// The segment up to which the last checkpoint counts on segments.
+    pub fn recorded_segment(&self) -> Offset {
+        self.recorded_segment
     }
 
     /// Whether anything has changed since the last checkpoint took the partition's state.

@@ -3,7 +3,7 @@
 use super::groups::is_for_groups;
 use super::{Effect, Message, Shard};
 use crate::controller;
-use crate::handlers::{Answer, GroupQuestion, JobResult};
+use crate::handlers::{Answer, GroupQuestion, Job, JobResult};
 use crate::io::DiskResult;
 use crate::store::{Owner, Reply, StoreEvent};
 use crate::types::{Now, ShardId, TopicPartition};
@@ -54,6 +54,13 @@ impl Shard {
         match event {
             StoreEvent::Appended(reply, answer) => {
                 self.deliver(now, reply, Answer::Appended(answer));
+            }
+            StoreEvent::Deleted(reply, start) => {
+                self.deliver(now, reply, Answer::Deleted(Ok(start)));
+            }
+            StoreEvent::Compact(id, step) => {
+                let job = Job::compact(id, self.parts.shard, step);
+                self.parts.outbound.jobs.push(job);
             }
             StoreEvent::Readable(waiter) if waiter.shard == self.parts.shard => {
                 self.look_again(now, waiter.fetch);
@@ -118,6 +125,11 @@ impl Shard {
                 self.deliver(now, reply, answer);
             }
             JobResult::GroupRecords(read) => self.group_records_read(now, reply.operation, read),
+            JobResult::Compacted(work) => {
+                if let Err(fault) = self.parts.store.compaction_computed(id, *work, now) {
+                    self.fail(fault);
+                }
+            }
             JobResult::Prepared { prepared, working_bytes_max } => {
                 let made = prepared.as_ref().ok().map(|prepared| &prepared.body);
                 self.parts.outbound.prepared(working_bytes_max, made);

@@ -10,7 +10,7 @@ use crate::handlers::{Identity, Job};
 use crate::io::{DiskRequest, FileName};
 use crate::prng::Prng;
 use crate::shard::{Effect, Exit, Input, Message, Shard, ShardConfig};
-use crate::store::{Owner, StoreConfig};
+use crate::store::{CompactionLimits, Owner, StoreConfig};
 use crate::types::{ConnectionId, NodeId, Now, ShardId, Uuid};
 use crate::wal::WalLimits;
 
@@ -52,6 +52,7 @@ pub(super) fn shard_configs(
         commit_bytes_max: 8 << 10 << prng.below(3),
     };
     let tail_bytes_max = 128 << 10 << prng.below(4);
+    let map_bytes_max = tail_bytes_max / 64;
     let checkpoint_bytes = 16 << 10 << prng.below(4);
     (0..shards)
         .map(|shard| ShardConfig {
@@ -79,6 +80,13 @@ pub(super) fn shard_configs(
                 checkpoint_interval: core::time::Duration::from_millis(20),
                 reserve_bytes: 256 << 10,
                 producer_expiry: core::time::Duration::from_secs(86_400),
+                retention_interval: core::time::Duration::from_millis(25),
+                compaction: CompactionLimits {
+                    enabled: true,
+                    map_bytes_max,
+                    bytes_per_second: u64::MAX,
+                    backoff: core::time::Duration::from_millis(10),
+                },
             },
         })
         .collect()

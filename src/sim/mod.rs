@@ -8,6 +8,7 @@ mod faults;
 mod model;
 mod names;
 mod report;
+mod settings;
 mod world;
 
 pub use disk::{DiskCounts, DiskFaults, SimDisk};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Violation;
+use crate::record::Record;
 use crate::types::Uuid;
 
 /// Which record it is: who wrote it, and the how many-th of that writer in its partition.
@@ -23,6 +24,22 @@ impl Identity {
         bytes
     }
 
+    /// Its key, where topics are compacted: mostly one of few, so that the record is replaced soon,
+    /// and sometimes one that no other record has, which is missed when it is lost.
+    pub(super) fn key(self) -> [u8; 12] {
+        if self.number.is_multiple_of(5) {
+            return self.encode();
+        }
+        let mut key = [u8::MAX; 12];
+        key[0] = ((u64::from(self.client) * 7 + self.number * 3) % 13) as u8;
+        key
+    }
+
+    /// Whether it deletes its key.
+    pub(super) fn is_tombstone(self) -> bool {
+        self.number % 11 == 3
+    }
+
     /// From the start of a record's value.
     pub(super) fn decode(value: &[u8]) -> Option<Self> {
         let (client, rest) = value.split_first_chunk()?;
@@ -31,8 +48,43 @@ impl Identity {
     }
 }
 
+/// The key of the header that says which record it is: tombstones have no value for that.
+pub(super) const IDENTITY_HEADER: &[u8] = b"identity";
+
+/// Which record it is.
+pub(super) fn identity_of(record: &Record<'_>) -> Option<Identity> {
+    let header = record.headers.iter().find(|header| header.key == IDENTITY_HEADER);
+    record.value.or(header.and_then(|header| header.value)).and_then(Identity::decode)
+}
+
 /// A partition of one incarnation of a topic.
 pub(super) type Key = (Uuid, i32);
+
+/// What the topics of a run lose on purpose.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Cleanup {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Old segments, by age or size.
+    Retention,
+    /// What a client deletes.
+    Deletion,
+    /// Records whose key has a later one.
+    Compaction,
+    /// Both of these.
+    CompactionAndDeletion,
+}
+
+impl Cleanup {
+    pub(super) fn compacts(self) -> bool {
+        matches!(self, Self::Compaction | Self::CompactionAndDeletion)
+    }
+
+    pub(super) fn moves_starts(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Compaction)
+    }
+}
 
 /// What is known of one partition.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +93,10 @@ pub(super) struct PartitionModel {
     pub(super) acknowledged: BTreeMap<i64, Identity>,
     /// Records that a consumer was shown, by offset.
     pub(super) shown: BTreeMap<i64, Identity>,
+    /// Deletions up to here were answered.
+    pub(super) deleted_to: i64,
+    /// And up to here some may have happened.
+    pub(super) asked_to: i64,
 }
 
 /// All that is known.
@@ -50,6 +106,8 @@ pub(super) struct Model {
     pub(super) partitions: BTreeMap<Key, PartitionModel>,
     /// Topics that were deleted, or may be: nothing is promised of them any more.
     pub(super) deleted: BTreeSet<Uuid>,
+    /// What is lost on purpose.
+    pub(super) cleanup: Cleanup,
     /// Clients that write with idempotence.
     pub(super) idempotent: BTreeSet<u32>,
     /// The first thing that was wrong.

@@ -31,6 +31,10 @@ pub struct RunReport {
     pub fail_stops: u64,
     /// Starts that a full disk prevented.
     pub full_starts: u64,
+    /// Segments that compaction replaced.
+    pub compacted: u64,
+    /// Segments that were removed before a log start.
+    pub removed: u64,
     /// Events.
     pub events: u64,
     /// Faults that happened, by kind and phase.
@@ -55,6 +59,8 @@ impl RunReport {
             ("cuts in a commit", self.cuts_in_commit),
             ("fail-stops", self.fail_stops),
             ("starts on a full disk", self.full_starts),
+            ("segments compacted", self.compacted),
+            ("segments removed", self.removed),
             ("disk requests", self.disk.requests),
             ("sectors lost", self.disk.sectors_lost),
             ("writes torn", self.disk.writes_torn),
@@ -81,6 +87,8 @@ impl RunReport {
         self.cuts += other.cuts;
         self.cuts_in_commit += other.cuts_in_commit;
         self.fail_stops += other.fail_stops;
+        self.compacted += other.compacted;
+        self.removed += other.removed;
         self.full_starts += other.full_starts;
         self.events += other.events;
         for (own, others) in self.happened.iter_mut().flatten().zip(other.happened.as_flattened()) {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::broker::{ROOT, SimBroker, Wish, shard_configs};
 use super::check;
-use super::client::{Client, Consumer, Producer, View, Wants};
+use super::client::{Client, Consumer, Deleter, Producer, View, Wants};
 use super::disk::{DiskFaults, SimDisk};
 use super::faults::{Fault, Planned};
-use super::model::Model;
+use super::model::{Cleanup, Model};
 use super::report::{Phase, RunReport, Violation};
-use crate::config::{BrokerSettings, Machine, Sources};
+use super::settings::{cleanup, settings};
+use crate::config::BrokerSettings;
 use crate::handlers::Job;
 use crate::prng::Prng;
 use crate::record::crc32c;
@@ -126,25 +127,12 @@ pub(super) struct World {
     wishes: Vec<Wish>,
 }
 
-/// A broker's settings with sizes small enough that everything happens often.
-fn settings(prng: &mut Prng) -> BrokerSettings {
-    let partitions = format!("num.partitions={}", 1 + prng.below(4));
-    let segment_bytes = 8 << 10 << prng.below(5);
-    let sources = Sources {
-        file: None,
-        overrides: &[&partitions, "max.incremental.fetch.session.cache.slots=3"],
-        machine: Machine { memory_bytes: 1 << 30, cores: 2 },
-        strict: true,
-    };
-    let resolved = BrokerSettings::resolve(&sources).expect("settings of a simulation");
-    resolved.settings.with_segment_bytes(segment_bytes)
-}
-
 impl World {
     pub(super) fn new(config: RunConfig) -> Self {
         let mut prng = Prng::new(config.seed);
         let disk = SimDisk::new(ROOT, CAPACITY, prng.fork());
-        let settings = settings(&mut prng);
+        let (cleanup, for_cleanup) = cleanup(config.seed);
+        let settings = settings(&mut prng, &for_cleanup);
         let mut world = Self {
             planned: config.faults.iter().copied().collect(),
             config,
@@ -170,7 +158,7 @@ impl World {
             wake_at: Vec::new(),
             links: BTreeMap::new(),
             next_connection: 1,
-            model: Model::default(),
+            model: Model { cleanup, ..Model::default() },
             winding_down: false,
             settings: Arc::new(settings),
             report: RunReport::default(),
@@ -196,6 +184,10 @@ impl World {
             self.add_client(Client::Consumer(Box::new(client)));
         }
         self.add_client(Client::Admin(Box::default()));
+        if matches!(self.model.cleanup, Cleanup::Deletion | Cleanup::CompactionAndDeletion) {
+            let client = Deleter::new(&mut self.view_parts().view());
+            self.add_client(Client::Deleter(Box::new(client)));
+        }
     }
 
     fn add_client(&mut self, client: Client) {
@@ -288,13 +280,19 @@ impl World {
 
     /// The last look: everything that was promised is there, and a restart changes nothing.
     fn finish(mut self) -> Result<RunReport, Violation> {
+        self.count_cleanup();
         self.report.batches = self.model.batches;
         self.report.disk = self.disk.counts;
-        let before = self.read_all()?;
-        let again = self.read_all()?;
+        let (before, starts) = self.read_all()?;
+        let (again, starts_again) = self.read_all()?;
         check::recovery::check(&before, &again).map_err(Violation::of("recovery"))?;
-        check::acknowledged::check(&self.model, &before).map_err(Violation::of("acknowledged"))?;
-        check::shown::check(&self.model, &before).map_err(Violation::of("shown"))?;
+        if starts != starts_again {
+            return Err(Violation::of("recovery")("a log starts elsewhere".to_owned()));
+        }
+        check::kept::check_starts(&self.model, &starts).map_err(Violation::of("starts"))?;
+        check::acknowledged::check(&self.model, &before, &starts)
+            .map_err(Violation::of("acknowledged"))?;
+        check::shown::check(&self.model, &before, &starts).map_err(Violation::of("shown"))?;
         check::duplicates::check(&self.model, &before).map_err(Violation::of("duplicates"))?;
         check::order::check(&self.model, &before).map_err(Violation::of("order"))?;
         for (key, log) in &before {
@@ -303,8 +301,9 @@ impl World {
         Ok(self.report)
     }
 
-    fn read_all(&mut self) -> Result<check::Contents, Violation> {
-        check::contents::read(&mut self.disk, self.settings.clone(), &mut self.prng)
+    fn read_all(&mut self) -> Result<(check::Contents, check::kept::Starts), Violation> {
+        let compacts = self.model.cleanup.compacts();
+        check::contents::read(&mut self.disk, self.settings.clone(), &mut self.prng, compacts)
     }
 
     fn happen(&mut self, event: Event) -> Result<(), Violation> {
@@ -479,8 +478,18 @@ impl World {
         }
     }
 
+    fn count_cleanup(&mut self) {
+        for shard in self.broker.iter().flat_map(|broker| broker.shards.iter().flatten()) {
+            let store = shard.store();
+            self.report.compacted += store.segments_compacted();
+            let logs = store.partitions().map(|partition| &partition.log);
+            self.report.removed += logs.map(crate::log::Log::segments_removed).sum::<u64>();
+        }
+    }
+
     /// The broker is gone, with its connections.
     fn gone(&mut self) {
+        self.count_cleanup();
         self.broker = None;
         self.life += 1;
         if self.coming == Some(Fault::CutInCommit) {

@@ -13,7 +13,7 @@ use flatbuffers::FlatBufferBuilder;
 use super::{Owner, Store, StoreConfig, StoreEvent, StoreFault, record};
 use crate::io::{DiskError, DiskOp, DiskQueue, DiskResult};
 use crate::planted::{Bug, planted};
-use crate::types::{Instant, Lsn, Now, PartitionSequence};
+use crate::types::{Instant, Lsn, Now, Offset, PartitionSequence};
 use crate::wal::{SLOT_NAMES, SlotWriter};
 
 /// Partitions whose segments are synced at the same time.
@@ -361,8 +361,21 @@ impl Store {
         if self.room_wanted && !self.chunks.has_room(self.chunks.bytes_max() / 2) {
             self.relieve();
         }
+        self.segments_recorded();
         self.expire_producers(now);
         Ok(())
+    }
+
+    /// The checkpoint is durable: a restart asks no more for segments before those it names.
+    fn segments_recorded(&mut self) {
+        for (slot, partition) in &mut self.partitions {
+            let owner = Owner::Log(u32::try_from(slot).expect("few"));
+            let mut queue = DiskQueue::new(owner.encode(), &mut self.requests);
+            let segment = partition.recorded_segment();
+            if segment > Offset::ZERO {
+                partition.log.set_checkpointed(segment, &mut queue);
+            }
+        }
     }
 
     fn expire_producers(&mut self, now: Now) {

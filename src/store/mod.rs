@@ -4,10 +4,12 @@
 
 mod append;
 mod checkpoint;
+mod compaction;
 mod owner;
 mod reading;
 mod record;
 mod removal;
+mod retention;
 mod space;
 mod start;
 
@@ -18,21 +20,25 @@ use slab::Slab;
 
 use self::append::Commits;
 use self::checkpoint::Checkpointer;
+use self::compaction::Compactor;
 use self::reading::Reading;
 use self::removal::Removals;
+use self::retention::Retention;
 use self::space::Space;
 use crate::io::{DiskError, DiskQueue, DiskRequest, DiskResult, FileName};
-use crate::log::Chunks;
+use crate::log::{Chunks, CompactionStep};
 use crate::partition::{Partition, Waiter};
 use crate::planted::{Bug, planted};
-use crate::types::{Instant, Map, Now, ShardId, TopicPartition, Uuid};
+use crate::types::{Instant, Map, Now, Offset, ShardId, TopicPartition, Uuid};
 use crate::wal::{Wal, WalLimits};
 
 pub use self::append::{AppendAnswer, AppendError, Appended, Batch, Outcome};
+pub use self::compaction::CompactionLimits;
 pub use self::owner::Owner;
 pub use self::reading::{ReadAnswer, ReadDone, ReadFailure, ReadOutcome};
 pub use self::record::PartitionRecord;
 pub use self::removal::DELETED_SUFFIX;
+pub use self::retention::{DeleteError, Deletion};
 pub use self::start::{
     DamagedRecord, PartitionSource, Recovery, RecoveryFault, Returning, Sources,
 };
@@ -73,6 +79,10 @@ pub struct StoreConfig {
     pub reserve_bytes: u64,
     /// `producer.id.expiration.ms`.
     pub producer_expiry: Duration,
+    /// `log.retention.check.interval.ms`.
+    pub retention_interval: Duration,
+    /// What compaction may take.
+    pub compaction: CompactionLimits,
 }
 
 /// Something that others have to be told.
@@ -80,6 +90,11 @@ pub struct StoreConfig {
 pub enum StoreEvent {
     /// An append has been decided.
     Appended(Reply, AppendAnswer),
+    /// Records have been deleted, durably: the log start offset now.
+    Deleted(Reply, Offset),
+    /// A step of the compaction of a partition, to be run off the core: its result goes to
+    /// [`Store::compaction_computed`].
+    Compact(TopicPartition, Box<CompactionStep>),
     /// A fetch that waited may be answered.
     Readable(Waiter),
     /// A read or search of a partition has ended.
@@ -111,6 +126,8 @@ pub struct Store {
     reading: Reading,
     space: Space,
     removals: Removals,
+    retention: Retention,
+    compactor: Compactor,
     /// Slots in the order in which their chunks grew: who gives memory up first.
     grown: VecDeque<u32>,
     requests: Vec<DiskRequest>,
@@ -138,6 +155,8 @@ impl Store {
             commits: Commits::default(),
             reading: Reading::default(),
             removals: Removals::default(),
+            retention: Retention::default(),
+            compactor: Compactor::default(),
             grown: VecDeque::new(),
             requests: Vec::new(),
             outstanding: Vec::new(),
@@ -155,6 +174,8 @@ impl Store {
 
     /// Begins: makes the write-ahead log, looks at the space.
     pub fn open(&mut self, now: Now) {
+        self.retention.begin(now.instant.after(self.config.retention_interval));
+        self.compactor.begin(now.instant.after(self.config.compaction.backoff));
         self.wal.create(&mut DiskQueue::new(Owner::Wal.encode(), &mut self.requests));
         let mut queue = DiskQueue::new(Owner::Space.encode(), &mut self.requests);
         self.space.open(&self.config, now.instant, &mut queue);
@@ -222,7 +243,9 @@ impl Store {
     /// Takes what the disk is asked for.
     pub fn take_requests(&mut self, out: &mut Vec<DiskRequest>) {
         for request in &self.requests {
-            if let Owner::Log(slot) = Owner::decode(request.owner) {
+            if let Owner::Log(slot) | Owner::Retention(slot) | Owner::Compaction(slot) =
+                Owner::decode(request.owner)
+            {
                 let slot = slot as usize;
                 if self.outstanding.len() <= slot {
                     self.outstanding.resize(slot + 1, 0);
@@ -235,9 +258,11 @@ impl Store {
 
     /// Requests of a log that have not been answered, whether the disk knows of them or not.
     fn outstanding(&self, slot: u32) -> usize {
-        let owner = Owner::Log(slot).encode();
+        let owners = [Owner::Log(slot), Owner::Retention(slot), Owner::Compaction(slot)];
+        let owners = owners.map(Owner::encode);
         let asked = self.outstanding.get(slot as usize).copied().unwrap_or(0);
-        asked as usize + self.requests.iter().filter(|request| request.owner == owner).count()
+        let new = self.requests.iter().filter(|request| owners.contains(&request.owner));
+        asked as usize + new.count()
     }
 
     /// What others have to be told.
@@ -248,13 +273,18 @@ impl Store {
     /// When [`Store::tick`] has something to do.
     pub fn deadline(&self) -> Option<Instant> {
         let checkpoint = self.checkpointer.deadline(&self.config).filter(|_| self.recovered);
-        [checkpoint, self.space.deadline()].into_iter().flatten().min()
+        let cleanup = [self.retention.deadline(), self.compactor.deadline(&self.config.compaction)];
+        let cleanup = cleanup.into_iter().flatten().min();
+        let cleanup = cleanup.filter(|_| self.recovered && !self.stopping);
+        [checkpoint, self.space.deadline(), cleanup].into_iter().flatten().min()
     }
 
     /// Does what has become due, and takes up what waited for room.
     pub fn tick(&mut self, now: Now) {
         let mut queue = DiskQueue::new(Owner::Space.encode(), &mut self.requests);
         self.space.tick(&self.config, now.instant, &mut queue);
+        self.tick_retention(now);
+        self.tick_compaction(now);
         self.tick_checkpoint(now);
         let told = !planted(Bug::ForgetRoom);
         if told && self.room_wanted && (self.commits.has_queued() || self.has_room_again()) {
@@ -291,6 +321,7 @@ impl Store {
                 let committed = self.wal.completed(token, result, &mut queue);
                 if committed.map_err(StoreFault::Wal)? {
                     self.committed();
+                    self.log_starts_committed();
                     self.continue_removals();
                 }
                 if self.wal.is_homeless() {
@@ -303,6 +334,8 @@ impl Store {
             Owner::Log(slot) => self.log_completed(slot, token, result)?,
             Owner::Checkpoint => self.checkpoint_completed(token, result, now)?,
             Owner::Read(key) => self.read_completed(key, result),
+            Owner::Retention(slot) => self.retention_completed(slot, result, now),
+            Owner::Compaction(slot) => self.compaction_completed(slot, result, now)?,
             Owner::Space => {
                 if self.space.completed(token, result, &mut queue) {
                     self.space_is_back();

@@ -22,6 +22,10 @@ pub enum Owner {
     Space,
     /// The removal of what is deleted.
     Removal(u32),
+    /// A look at the segments of the partition in a slot, for retention.
+    Retention(u32),
+    /// The compaction of the partition in a slot.
+    Compaction(u32),
     /// Everything that is not the store's: start-up and metadata.
     Outside(u32),
 }
@@ -39,6 +43,8 @@ impl Owner {
             Self::Space => (6, 0),
             Self::Removal(key) => (7, key),
             Self::Outside(part) => (8, part),
+            Self::Retention(slot) => (9, slot),
+            Self::Compaction(slot) => (10, slot),
         };
         assert!(index >> INDEX_BITS == 0);
         kind << INDEX_BITS | index
@@ -60,6 +66,8 @@ impl Owner {
             6 => Self::Space,
             7 => Self::Removal(index),
             8 => Self::Outside(index),
+            9 => Self::Retention(index),
+            10 => Self::Compaction(index),
             kind => unreachable!("no part of the shard has the number {kind}"),
         }
     }

@@ -84,6 +84,8 @@ struct Job {
     kind: Kind,
     reply: Reply,
     waits_for: Option<Load>,
+    /// The log's files as they were when that was asked for.
+    layout: u64,
 }
 
 /// A piece of an active segment.
@@ -140,7 +142,7 @@ impl Store {
             Ok(ReadStep::Load(_)) => {}
         }
         let id = self.partitions[slot as usize].id;
-        let job = Job { slot, id, kind, reply, waits_for: None };
+        let job = Job { slot, id, kind, reply, waits_for: None, layout: 0 };
         let key = u32::try_from(self.reading.jobs.insert(job)).expect("bounded by connections");
         self.reading.queued.push_back(key);
         self.run_queued();
@@ -180,7 +182,8 @@ impl Store {
             let mut queue = DiskQueue::new(Owner::Log(slot).encode(), &mut self.requests);
             match partition.log.load(load, &mut queue) {
                 LoadRequest::Ask(op) => {
-                    self.reading.jobs[key as usize].waits_for = Some(load);
+                    let job = &mut self.reading.jobs[key as usize];
+                    (job.waits_for, job.layout) = (Some(load), partition.log.layout());
                     self.reading.at_disk += 1;
                     DiskQueue::new(Owner::Read(key).encode(), &mut self.requests).push(0, op);
                     return None;
@@ -207,6 +210,11 @@ impl Store {
         let job = &mut self.reading.jobs[key as usize];
         let load = job.waits_for.take().expect("a load was under way");
         let slot = job.slot;
+        if job.layout != self.partitions[slot as usize].log.layout() {
+            // It may be of files that are no longer the log's: the job begins again.
+            self.reading.queued.push_front(key);
+            return self.run_queued();
+        }
         let failed = match (load, result) {
             (Load::Bytes { segment_base_offset, position, .. }, Ok(DiskDone::Read(bytes))) => {
                 job.kind.loaded(load, bytes.clone());
@@ -248,7 +256,7 @@ impl Store {
     }
 
     /// Keeps count of the segments that hold indexes and files, and lets the oldest go.
-    fn remember(&mut self, slot: u32, load: Load) {
+    pub(super) fn remember(&mut self, slot: u32, load: Load) {
         let (Load::Offsets(base) | Load::Times(base) | Load::File(base)) = load else { return };
         if !self.reading.segments.contains(&(slot, base)) {
             self.reading.segments.push_back((slot, base));
@@ -280,9 +288,14 @@ impl Store {
         self.run_queued();
     }
 
+    /// What was read of the segments in `slot` may stand elsewhere by now.
+    pub(super) fn forget_windows_of(&mut self, slot: u32) {
+        self.reading.windows.retain(|window| window.slot != slot);
+    }
+
     /// The partition in `slot` is gone.
     pub(super) fn forget_reads_of(&mut self, slot: u32) {
-        self.reading.windows.retain(|window| window.slot != slot);
+        self.forget_windows_of(slot);
         self.reading.segments.retain(|segment| segment.0 != slot);
         self.resume_reads_of(slot);
     }

@@ -33,6 +33,8 @@ pub struct PartitionRecord {
     pub epochs: LeaderEpochs,
     /// The producers.
     pub producers: Producers,
+    /// The first offset that compaction has not seen.
+    pub first_dirty_offset: Offset,
 }
 
 /// Takes a partition's state as it is now.
@@ -73,6 +75,7 @@ pub(super) fn encode(
             log_start_offset: log.start_offset.get(),
             epochs: Some(epochs),
             producers: Some(producers),
+            first_dirty_offset: partition.first_dirty_offset.get(),
         },
     );
     builder.finish(record, None);
@@ -163,6 +166,7 @@ pub(super) fn decode(bytes: &[u8], now: Instant) -> Option<PartitionRecord> {
         end_offset: Offset::new(record.end_offset()),
         epochs: epochs.collect(),
         producers,
+        first_dirty_offset: Offset::new(record.first_dirty_offset().clamp(0, record.end_offset())),
     })
 }
 

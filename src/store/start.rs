@@ -3,7 +3,7 @@
 use core::fmt;
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Owner, PartitionRecord, Store};
+use super::{Owner, PartitionRecord, Store, retention};
 use crate::io::{DiskQueue, DiskResult, FileName};
 use crate::log::{Log, LogRecovery, RecoveryError, ReplayedBytes};
 use crate::partition::{Partition, PartitionSettings, Producers};
@@ -291,23 +291,38 @@ fn restore(mut log: Log, returning: Returning, now: Instant) -> Result<Partition
     let Returning { id, settings, leader_epoch, source, .. } = returning;
     let (mut sequence, mut producers) = (PartitionSequence::new(0), Producers::default());
     let mut epochs = crate::log::LeaderEpochs::default();
-    let mut end_offset = Offset::ZERO;
+    let (mut end_offset, mut first_dirty_offset) = (Offset::ZERO, Offset::ZERO);
     if let Some(record) = source.record {
         sequence = record.sequence;
         producers = record.producers;
         epochs = record.epochs;
         end_offset = record.end_offset;
+        first_dirty_offset = record.first_dirty_offset;
     }
-    for entry in source.entries.iter().filter(|entry| entry.meta.kind == EntryKind::Append) {
+    let mut start_offset = log.start_offset();
+    for entry in &source.entries {
         if entry.meta.sequence <= sequence {
             continue;
+        }
+        let follows = entry.meta.sequence == sequence.next();
+        match entry.meta.kind {
+            EntryKind::Append => {}
+            EntryKind::LogStart => {
+                let place = log.end();
+                let start = retention::decode_log_start(&entry.payload);
+                let start = start.filter(|start| follows && *start <= end_offset);
+                start_offset = start.ok_or(RecoveryError::Gap(place))?.max(start_offset);
+                sequence = entry.meta.sequence;
+                epochs.truncate_start(start_offset);
+                continue;
+            }
+            _ => continue,
         }
         let EntryMeta { segment_base_offset, position, .. } = entry.meta;
         let place = crate::log::Place { segment_base_offset, position };
         let header =
             BatchHeader::decode(&entry.payload).map_err(|_| RecoveryError::Corrupt(place))?;
-        let follows = entry.meta.sequence == sequence.next() && header.base_offset == end_offset;
-        if !follows {
+        if !follows || header.base_offset != end_offset {
             return Err(RecoveryError::Gap(place));
         }
         sequence = entry.meta.sequence;
@@ -319,11 +334,15 @@ fn restore(mut log: Log, returning: Returning, now: Instant) -> Result<Partition
         return Err(RecoveryError::Corrupt(log.end()));
     }
     log.set_end_offset(end_offset);
+    if !planted(Bug::ForgetLogStart) {
+        log.set_start_offset(start_offset);
+    }
     let mut partition = Partition::new(id, log, leader_epoch, settings);
     partition.sequence = sequence;
     if !planted(Bug::LoseProducers) {
         partition.producers = producers;
     }
     partition.epochs = epochs;
+    partition.first_dirty_offset = first_dirty_offset;
     Ok(partition)
 }

@@ -38,12 +38,19 @@ pub struct Broker {
     pub scratch: Scratch,
     port: u16,
     child: Option<Child>,
+    options: Vec<String>,
 }
 
 impl Broker {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With these options of `serve` beside the usual ones.
+    pub fn start_with(options: &[&str]) -> Self {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut broker = Self { scratch: Scratch::new(), port, child: None };
+        let mut broker = Self { scratch: Scratch::new(), port, child: None, options };
         broker.restart();
         broker
     }
@@ -61,15 +68,18 @@ impl Broker {
         let data = data.to_str().unwrap();
         let mut command =
             millstream(&["serve", "--data", data, "--listen", &listen, "--cores", "1"]);
-        let command = command.stdin(Stdio::null()).stdout(Stdio::null());
+        let command = command.args(&self.options).stdin(Stdio::null()).stdout(Stdio::null());
         self.child = Some(command.spawn().unwrap());
         let start = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(start.elapsed() < PATIENCE, "the broker does not listen");
             thread::sleep(Duration::from_millis(10));
         }
-        // The address is taken before it serves.
-        self.run(&["topics", "list"]);
+        // The address is taken before it serves, and taken again then: who comes in between is cut off.
+        while !finish(self.command(&["topics", "list"]), b"").status.success() {
+            assert!(start.elapsed() < PATIENCE, "the broker does not serve");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Without any chance to clean up.

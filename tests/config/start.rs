@@ -216,9 +216,8 @@ fn listeners_may_have_any_name() {
 
 #[test]
 fn what_is_not_built_yet_says_with_what_it_takes_effect() {
-    let text = "log.retention.hours=5\nlog.cleaner.min.cleanable.ratio=0.1\n\
-                group.consumer.max.size=7\nmax.connections=3\nlog.cleanup.policy=compact\n";
-    let reasons = ["retention", "compaction", "consumer", "limits", "compaction"];
+    let text = "group.consumer.max.size=7\nmax.connections=3\n";
+    let reasons = ["consumer", "limits"];
     let notices = notices(text);
     assert_eq!(notices.len(), reasons.len(), "{notices:?}");
     for (notice, reason) in notices.iter().zip(reasons) {

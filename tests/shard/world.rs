@@ -320,6 +320,13 @@ fn config() -> ShardConfig {
             checkpoint_interval: core::time::Duration::from_secs(5),
             reserve_bytes: 64 << 20,
             producer_expiry: core::time::Duration::from_secs(86_400),
+            retention_interval: core::time::Duration::from_secs(300),
+            compaction: millstream::store::CompactionLimits {
+                enabled: true,
+                map_bytes_max: 1 << 20,
+                bytes_per_second: u64::MAX,
+                backoff: core::time::Duration::from_secs(15),
+            },
         },
     }
 }

@@ -39,6 +39,11 @@ fn catchers(bug: Bug) -> &'static [&'static str] {
             &[ASSERTION, "answers", "contents"]
         }
         Bug::CountUnsynced => &["recovery", "acknowledged", "contents", "answers"],
+        Bug::DropLatest => &["acknowledged", "shown"],
+        Bug::SwapUnsynced => &["recovery", "acknowledged", "contents", "answers"],
+        Bug::ForgetSwap => &["acknowledged", "shown", "recovery", "contents"],
+        Bug::RemoveBeforeLogStart => &["recovery", "acknowledged", "contents", "starts"],
+        Bug::ForgetLogStart => &["starts", "recovery", "answers"],
         Bug::IgnoreMemory => &["memory"],
         Bug::ForgetRelease | Bug::ForgetRoom => &["finish"],
         _ => &[],

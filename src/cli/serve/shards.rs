@@ -9,7 +9,7 @@ use crate::handlers::Identity;
 use crate::io::{BLOCK_BYTES, FileName};
 use crate::prng::Prng;
 use crate::shard::ShardConfig;
-use crate::store::StoreConfig;
+use crate::store::{CompactionLimits, StoreConfig};
 use crate::types::{ShardId, Uuid};
 use crate::wal::WalLimits;
 
@@ -54,6 +54,13 @@ pub(super) fn configs(start: &Start, port: u16) -> Vec<ShardConfig> {
                 checkpoint_interval: storage.checkpoint_interval,
                 reserve_bytes: storage.disk_reserve_bytes / u64::from(start.cores),
                 producer_expiry: storage.producer_id_expiry,
+                retention_interval: storage.retention_check_interval,
+                compaction: CompactionLimits {
+                    enabled: storage.compaction.enabled,
+                    map_bytes_max: storage.compaction.map_bytes_max / cores,
+                    bytes_per_second: storage.compaction.bytes_per_second / cores as u64,
+                    backoff: storage.compaction.backoff,
+                },
             },
         })
         .collect()

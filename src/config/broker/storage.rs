@@ -17,6 +17,19 @@ pub enum Validation {
     Full,
 }
 
+/// What compaction of all cores together may take: `log.cleaner.*`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CompactionSettings {
+    /// Whether it runs at all.
+    pub enabled: bool,
+    /// Memory for keys.
+    pub map_bytes_max: usize,
+    /// Bytes read and written in a second.
+    pub bytes_per_second: u64,
+    /// The pause when there is nothing to compact.
+    pub backoff: Duration,
+}
+
 /// Memory, write-ahead log, checkpoints, and work in the background.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StorageSettings {
@@ -38,6 +51,8 @@ pub struct StorageSettings {
     pub disk_reserve_bytes: u64,
     /// How often segments are looked at for removal.
     pub retention_check_interval: Duration,
+    /// What compaction may take.
+    pub compaction: CompactionSettings,
     /// How long an idle producer's sequence numbers are remembered.
     pub producer_id_expiry: Duration,
 }
@@ -57,6 +72,12 @@ pub(super) fn read(
         checkpoint_interval: reader.millis("checkpoint.interval.ms")?,
         disk_reserve_bytes: reader.whole("disk.reserve.bytes")?,
         retention_check_interval: reader.millis("log.retention.check.interval.ms")?,
+        compaction: CompactionSettings {
+            enabled: reader.boolean("log.cleaner.enable")?,
+            map_bytes_max: reader.whole("log.cleaner.dedupe.buffer.size")?,
+            bytes_per_second: reader.number("log.cleaner.io.max.bytes.per.second")? as u64,
+            backoff: reader.millis("log.cleaner.backoff.ms")?,
+        },
         producer_id_expiry: reader.millis("producer.id.expiration.ms")?,
     };
     check_wal(reader, &settings, request_bytes_max)?;

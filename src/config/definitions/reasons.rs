@@ -5,12 +5,8 @@ use crate::config::definition::Effect::{self, NoEffect};
 pub(super) const ACLS: Effect = NoEffect("there is no authorizer yet: everyone may do everything");
 pub(super) const CHECKPOINTS: Effect =
     NoEffect("see checkpoint.bytes and checkpoint.interval.ms instead");
-pub(super) const CLEANUP: Effect =
-    NoEffect("compact requires keys; removal takes effect with retention and compaction");
-pub(super) const COMPACTED: Effect =
-    NoEffect("takes effect with compaction, which is not built yet");
 pub(super) const COMPACTION: Effect =
-    NoEffect("compaction runs on the cores that own the partitions and paces itself");
+    NoEffect("each core compacts its own partitions, one at a time");
 pub(super) const CONNECTIONS: Effect =
     NoEffect("takes effect with limits on connections, which are not built yet");
 pub(super) const COORDINATOR: Effect =
@@ -35,9 +31,9 @@ pub(super) const PREALLOCATED: Effect = NoEffect("segments always take their spa
 pub(super) const PURGATORY: Effect = NoEffect("a wait is removed when it ends");
 pub(super) const QUORUM: Effect = NoEffect("there is no quorum of controllers yet");
 pub(super) const QUOTAS: Effect = NoEffect("there are no quotas yet");
+pub(super) const REMOVED_AT_ONCE: Effect =
+    NoEffect("readers keep the files that they have opened, so that none has to wait");
 pub(super) const REPLICATION: Effect = NoEffect("brokers do not replicate to each other yet");
-pub(super) const RETENTION: Effect =
-    NoEffect("takes effect with retention, which is not built yet");
 pub(super) const SASL: Effect = NoEffect("there is no authentication yet");
 pub(super) const SHARE: Effect = NoEffect("there are no share groups yet");
 pub(super) const STABLE_ONLY: Effect = NoEffect("only stable versions are served");

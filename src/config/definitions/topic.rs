@@ -1,8 +1,6 @@
 //! Settings of single topics, with the broker settings they default to.
 
-use super::reasons::{
-    CLEANUP, COMPACTED, FLUSHES, PREALLOCATED, QUOTAS, REPLICATION, RETENTION, TIERED,
-};
+use super::reasons::{FLUSHES, PREALLOCATED, QUOTAS, REMOVED_AT_ONCE, REPLICATION, TIERED};
 use crate::config::definition::{
     Allowed::{Any, Number, ThrottledReplicas},
     CLEANUP_POLICIES, CODECS, Definition,
@@ -16,7 +14,7 @@ use crate::config::definition::{
 #[rustfmt::skip]
 pub(super) static ROWS: &[Definition] = &[
     inheriting("cleanup.policy", List, Some("delete"), CLEANUP_POLICIES,
-        &[same("log.cleanup.policy")], CLEANUP,
+        &[same("log.cleanup.policy")], Effective,
         "Whether old records are deleted, compacted to the newest of each key, or both."),
     inheriting("compression.type", Text, Some("producer"), CODECS, &[same("compression.type")],
         Effective,
@@ -50,9 +48,9 @@ pub(super) static ROWS: &[Definition] = &[
         "How far a producer's timestamp may lie in the future."),
     inheriting("retention.ms", Long, Some("604800000"), from(-1),
         &[same("log.retention.ms"), minutes("log.retention.minutes"), hours("log.retention.hours")],
-        RETENTION,
+        Effective,
         "How long records are kept; -1 keeps them for ever."),
-    inheriting("retention.bytes", Long, Some("-1"), Any, &[same("log.retention.bytes")], RETENTION,
+    inheriting("retention.bytes", Long, Some("-1"), Any, &[same("log.retention.bytes")], Effective,
         "How many bytes of a partition are kept; -1 sets no bound."),
     inheriting("segment.bytes", Int, Some("1073741824"), from(1_048_576),
         &[same("log.segment.bytes")], Effective,
@@ -72,7 +70,7 @@ pub(super) static ROWS: &[Definition] = &[
         &[same("log.index.interval.bytes")], Effective,
         "How many bytes lie between two entries of an index."),
     inheriting("file.delete.delay.ms", Long, Some("60000"), from(0),
-        &[same("log.segment.delete.delay.ms")], RETENTION,
+        &[same("log.segment.delete.delay.ms")], REMOVED_AT_ONCE,
         "How long the files of a removed segment stay on disk."),
     inheriting("preallocate", Boolean, Some("false"), Any, &[same("log.preallocate")], PREALLOCATED,
         "Whether a new segment takes its full size on disk at once."),
@@ -83,16 +81,16 @@ pub(super) static ROWS: &[Definition] = &[
         &[same("log.flush.interval.ms"), same("log.flush.scheduler.interval.ms")], FLUSHES,
         "How long records may stay in memory before they are flushed."),
     inheriting("min.cleanable.dirty.ratio", Double, Some("0.5"), Number { from: 0.0, to: 1.0 },
-        &[same("log.cleaner.min.cleanable.ratio")], COMPACTED,
+        &[same("log.cleaner.min.cleanable.ratio")], Effective,
         "The part of a log that has to be uncompacted before it is compacted."),
     inheriting("delete.retention.ms", Long, Some("86400000"), from(0),
-        &[same("log.cleaner.delete.retention.ms")], COMPACTED,
+        &[same("log.cleaner.delete.retention.ms")], Effective,
         "How long a compacted log keeps the marks of deleted keys."),
     inheriting("min.compaction.lag.ms", Long, Some("0"), from(0),
-        &[same("log.cleaner.min.compaction.lag.ms")], COMPACTED,
+        &[same("log.cleaner.min.compaction.lag.ms")], Effective,
         "How long a record is safe from compaction."),
     inheriting("max.compaction.lag.ms", Long, LONG_MAX, from(1),
-        &[same("log.cleaner.max.compaction.lag.ms")], COMPACTED,
+        &[same("log.cleaner.max.compaction.lag.ms")], Effective,
         "How long a record may wait for compaction."),
     inheriting("leader.replication.throttled.replicas", List, Some(""), ThrottledReplicas, &[],
         QUOTAS,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Contents;
+use super::kept::Starts;
 use crate::config::BrokerSettings;
 use crate::log::{Part, ReadLimits};
 use crate::prng::Prng;
@@ -11,7 +12,7 @@ use crate::record::Batches;
 use crate::shard::{Exit, Input, Message};
 use crate::sim::broker::{SimBroker, Wish, shard_configs};
 use crate::sim::disk::SimDisk;
-use crate::sim::model::{Identity, Key};
+use crate::sim::model::{Identity, Key, identity_of};
 use crate::sim::report::Violation;
 use crate::store::{Owner, ReadDone, ReadOutcome, Reply, Store};
 use crate::types::{Instant, Now, Offset, ShardId, Timestamp};
@@ -23,7 +24,8 @@ pub(in crate::sim) fn read(
     disk: &mut SimDisk,
     settings: Arc<BrokerSettings>,
     prng: &mut Prng,
-) -> Result<Contents, Violation> {
+    compacts: bool,
+) -> Result<(Contents, Starts), Violation> {
     disk.abandon();
     let mut broker = SimBroker::new(shard_configs(1, prng, &settings));
     let now = Now { instant: Instant::new(1 << 60), timestamp: Timestamp::new(1 << 41) };
@@ -33,7 +35,7 @@ pub(in crate::sim) fn read(
     for _ in 0..200_000 {
         broker.end_turn(now, 0, disk, &mut wishes);
         if wishes.is_empty() && serving {
-            return contents(&mut broker, disk, now).map_err(Violation::of("contents"));
+            return contents(&mut broker, disk, now, compacts).map_err(Violation::of("contents"));
         }
         for wish in std::mem::take(&mut wishes) {
             match wish {
@@ -58,10 +60,15 @@ pub(in crate::sim) fn read(
     Err(Violation::of("finish")(what.to_owned()))
 }
 
-fn contents(broker: &mut SimBroker, disk: &mut SimDisk, now: Now) -> Result<Contents, String> {
+fn contents(
+    broker: &mut SimBroker,
+    disk: &mut SimDisk,
+    now: Now,
+    compacts: bool,
+) -> Result<(Contents, Starts), String> {
     let shard = broker.shard(0).ok_or("the shard is gone")?;
     let image = Arc::clone(shard.image());
-    let mut contents = Contents::new();
+    let (mut contents, mut starts) = (Contents::new(), Starts::new());
     for topic in image.topics() {
         for index in 0..topic.partitions.len() as i32 {
             let id = crate::types::TopicPartition {
@@ -72,13 +79,14 @@ fn contents(broker: &mut SimBroker, disk: &mut SimDisk, now: Now) -> Result<Cont
             let slot = store.slot(id).ok_or("a partition did not come back")?;
             let bytes = read_all(store, slot, disk, now)?;
             let key: Key = (topic.id, index);
-            let log = decode(&bytes).map_err(|reason| format!("{key:?}: {reason}"))?;
+            starts.insert(key, store.partition(slot).log.start_offset().get());
+            let log = decode(&bytes, compacts).map_err(|reason| format!("{key:?}: {reason}"))?;
             if !log.is_empty() {
                 contents.insert(key, log);
             }
         }
     }
-    Ok(contents)
+    Ok((contents, starts))
 }
 
 fn read_all(store: &mut Store, slot: u32, disk: &mut SimDisk, now: Now) -> Result<Vec<u8>, String> {
@@ -140,7 +148,7 @@ fn wait(
     Err("a read never ends".to_owned())
 }
 
-fn decode(bytes: &[u8]) -> Result<BTreeMap<i64, Identity>, String> {
+fn decode(bytes: &[u8], compacts: bool) -> Result<BTreeMap<i64, Identity>, String> {
     let mut log = BTreeMap::new();
     let mut next = None::<Offset>;
     let mut scratch = Vec::new();
@@ -153,14 +161,14 @@ fn decode(bytes: &[u8]) -> Result<BTreeMap<i64, Identity>, String> {
         if next.is_some_and(|next| header.base_offset < next) {
             continue;
         }
-        if next.is_some_and(|next| header.base_offset != next) {
+        if next.is_some_and(|next| header.base_offset != next) && !compacts {
             return Err(format!("{} follows {next:?}", header.base_offset));
         }
         next = Some(header.next_offset());
         let records = batch.records(SECTION_BYTES_MAX, &mut scratch);
         for record in records.map_err(|error| format!("{error:?}"))? {
             let record = record.map_err(|error| format!("{error:?}"))?;
-            let identity = record.value.and_then(Identity::decode).ok_or("no identity")?;
+            let identity = identity_of(&record).ok_or("no identity")?;
             log.insert(record.offset.get(), identity);
         }
     }

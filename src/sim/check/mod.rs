@@ -3,6 +3,7 @@
 pub(super) mod acknowledged;
 pub(super) mod contents;
 pub(super) mod duplicates;
+pub(super) mod kept;
 pub(super) mod memory;
 pub(super) mod order;
 pub(super) mod recovery;

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use super::Contents;
-use crate::sim::model::Model;
+use crate::sim::model::{Cleanup, Model};
 
 pub(in crate::sim) fn check(model: &Model, contents: &Contents) -> Result<(), String> {
     for (key, log) in contents {
         let mut last = BTreeMap::<u32, u64>::new();
         for (offset, identity) in log {
             let next = last.insert(identity.client, identity.number).map(|number| number + 1);
-            let idempotent = model.idempotent.contains(&identity.client);
+            let whole = model.cleanup == Cleanup::Nothing;
+            let idempotent = whole && model.idempotent.contains(&identity.client);
             let in_order = match next {
                 Some(next) if idempotent => identity.number == next,
                 Some(next) => identity.number >= next,

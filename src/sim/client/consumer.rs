@@ -11,7 +11,7 @@ use crate::protocol::messages::metadata::{
 };
 use crate::protocol::{ApiKey, Array, ErrorCode, Message as _};
 use crate::record::Batches;
-use crate::sim::model::{Identity, Key};
+use crate::sim::model::{Key, identity_of};
 use crate::types::Uuid;
 
 const METADATA_VERSION: i16 = 12;
@@ -139,6 +139,14 @@ impl Consumer {
             Some(ErrorCode::OffsetOutOfRange) => {
                 // By name it may be another incarnation of the topic by now.
                 self.refresh = true;
+                if view.model.cleanup.moves_starts() {
+                    // Where the log starts, or in old versions somewhere behind that.
+                    let start = data.log_start_offset.max(data.high_watermark.min(0));
+                    let position = self.positions.entry(key).or_default();
+                    let known = start > *position;
+                    *position = if known { start } else { data.high_watermark.max(0) };
+                    return Ok(());
+                }
                 if self.version >= TOPIC_IDS_FROM && !view.model.deleted.contains(&key.0) {
                     let position = self.positions.get(&key);
                     return Err(format!("{key:?} is out of range at {position:?}"));
@@ -170,11 +178,11 @@ impl Consumer {
             let records = batch.records(SECTION_BYTES_MAX, &mut scratch);
             for record in records.map_err(|error| format!("{key:?}: {error:?}"))? {
                 let record = record.map_err(|error| format!("{key:?}: {error:?}"))?;
-                let identity = record.value.and_then(Identity::decode);
+                let identity = identity_of(&record);
                 let identity = identity.ok_or("a record without identity")?;
                 view.model.show(key, record.offset.get(), identity);
             }
-            if header.base_offset.get() > *position {
+            if header.base_offset.get() > *position && !view.model.cleanup.compacts() {
                 return Err(format!(
                     "{key:?} has a hole from {position} to {}",
                     header.base_offset

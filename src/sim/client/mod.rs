@@ -2,6 +2,7 @@
 
 mod admin;
 mod consumer;
+mod deleter;
 mod producer;
 
 use crate::prng::Prng;
@@ -12,6 +13,7 @@ use super::model::Model;
 
 pub(super) use self::admin::Admin;
 pub(super) use self::consumer::Consumer;
+pub(super) use self::deleter::Deleter;
 pub(super) use self::producer::Producer;
 
 /// The topics that exist, or may be made.
@@ -108,6 +110,7 @@ pub(super) enum Client {
     Producer(Box<Producer>),
     Consumer(Box<Consumer>),
     Admin(Box<Admin>),
+    Deleter(Box<Deleter>),
 }
 
 impl Client {
@@ -117,6 +120,7 @@ impl Client {
             Self::Producer(client) => client.connected(view),
             Self::Consumer(client) => client.connected(view),
             Self::Admin(client) => client.connected(view),
+            Self::Deleter(client) => client.connected(view),
         }
     }
 
@@ -126,6 +130,7 @@ impl Client {
             Self::Producer(client) => client.disconnected(view),
             Self::Consumer(client) => client.disconnected(),
             Self::Admin(client) => client.disconnected(view),
+            Self::Deleter(client) => client.disconnected(),
         }
     }
 
@@ -135,6 +140,7 @@ impl Client {
             Self::Producer(client) => client.received(view, bytes),
             Self::Consumer(client) => client.received(view, bytes),
             Self::Admin(client) => client.received(view, bytes),
+            Self::Deleter(client) => client.received(view, bytes),
         }
     }
 
@@ -144,6 +150,7 @@ impl Client {
             Self::Producer(client) => client.woken(view),
             Self::Consumer(client) => client.woken(view),
             Self::Admin(client) => client.woken(view),
+            Self::Deleter(client) => client.woken(view),
         }
     }
 
@@ -153,6 +160,7 @@ impl Client {
             Self::Producer(client) => client.is_done(),
             Self::Consumer(_) => true,
             Self::Admin(client) => client.is_done(),
+            Self::Deleter(client) => client.is_done(),
         }
     }
 }

@@ -11,8 +11,8 @@ use crate::protocol::messages::produce::{
     PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
 };
 use crate::protocol::{ApiKey, Array, ErrorCode, Message as _, Records};
-use crate::record::{BatchBuilder, BatchOptions, Codec, Compression, NewRecord};
-use crate::sim::model::{Identity, Key};
+use crate::record::{BatchBuilder, BatchOptions, Codec, Compression, Header, NewRecord};
+use crate::sim::model::{IDENTITY_HEADER, Identity, Key};
 use crate::types::{ProducerEpoch, ProducerId, Uuid};
 
 const IN_FLIGHT_MAX: usize = 5;
@@ -306,7 +306,17 @@ impl Producer {
             let mut value = identity.encode().to_vec();
             value.resize(12 + view.prng.below(most) as usize, *number as u8);
             let timestamp = view.timestamp;
-            let record = NewRecord { timestamp, key: None, value: Some(&value), headers: &[] };
+            let (key, header) = (identity.key(), identity.encode());
+            let headers = [Header { key: IDENTITY_HEADER, value: Some(&header) }];
+            let record = match view.model.cleanup.compacts() {
+                false => NewRecord { timestamp, key: None, value: Some(&value), headers: &[] },
+                true => NewRecord {
+                    timestamp,
+                    key: Some(&key),
+                    value: (!identity.is_tombstone()).then_some(&value),
+                    headers: &headers,
+                },
+            };
             builder.append(&record).expect("a small record");
             identities.push(identity);
             *number += 1;
