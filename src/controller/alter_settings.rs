@@ -212,7 +212,13 @@ fn check_settings(
     let result = match alteration.resource_type {
         resource_type::TOPIC => TopicSettings::resolve(after, policy.settings).map(drop),
         resource_type::GROUP => GroupSettings::resolve(after, policy.settings).map(drop),
-        resource_type::CLIENT_METRICS => ClientMetricsSettings::resolve(after).map(drop),
+        resource_type::CLIENT_METRICS => {
+            let error = ClientMetricsSettings::resolve(after).err();
+            return error.map_or(Ok(()), |error| match error.name.as_str() {
+                "match" => Err(AlterSettingsError::Setting(error.to_string())),
+                _ => Err(request(error.to_string())),
+            });
+        }
         resource_type::BROKER => return check_broker(image, policy, &alteration.resource, after),
         _ => Ok(()),
     };
@@ -230,8 +236,13 @@ fn check_broker(
     let other = if resource.is_empty() { own.as_str() } else { "" };
     let other = image.settings(resource_type::BROKER, other).map_or(&none, |settings| settings);
     let (for_all, for_this) = if resource.is_empty() { (after, other) } else { (other, after) };
-    let altered = policy.settings.altered(for_all, for_this);
-    altered.map(drop).map_err(|errors| request(errors.to_string()))
+    let check = |for_all, for_this| {
+        let altered = policy.settings.altered(for_all, for_this);
+        altered.map(drop).map_err(|errors| request(errors.to_string()))
+    };
+    // What a broker has of its own hides what is wrong with the values for all.
+    check(for_all, &none)?;
+    check(for_all, for_this)
 }
 
 fn difference(

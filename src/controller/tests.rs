@@ -250,7 +250,7 @@ fn brokers_are_altered_one_or_all() {
         ("", &["listener.name.plaintext.max.connections=5"], "name the id of a broker"),
         ("1", &["ssl.keystore.location=x"], "listener.name.NAME.ssl"),
         ("1", &["log.retention.ms=x"], "expected a whole number"),
-        ("1", &["log.retention.ms=0"], "or -1 for ever"),
+        ("", &["log.retention.ms=0"], "or -1 for ever"),
         (
             "1",
             &["log.cleaner.min.compaction.lag.ms=9", "log.cleaner.max.compaction.lag.ms=8"],
@@ -276,6 +276,9 @@ fn groups_and_subscriptions_have_settings_before_they_are_seen() {
     assert_eq!(cluster.alter(metrics, "m", &["metrics=a,b", "match=client_id=x.*"]), FREE);
     let told = cluster.alter(metrics, "m", &["+metrics=c"]);
     assert!(told.contains("only lists"), "as in Kafka: {told}");
+    assert!(cluster.alter(metrics, "m", &["match=colour=red"]).starts_with("setting: match="));
+    assert!(cluster.alter(metrics, "m", &["interval.ms=5"]).starts_with("request: interval.ms=5"));
+    assert!(cluster.alter(metrics, "m", &["nope=5"]).starts_with("request: nope"));
     assert_eq!(cluster.image.resources(metrics).collect::<Vec<_>>(), ["m"]);
     assert_eq!(cluster.image.resources(group).collect::<Vec<_>>(), ["g"]);
 }
