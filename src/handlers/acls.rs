@@ -11,7 +11,7 @@ use crate::protocol::messages::describe_acls::{DescribeAclsRequest, DescribeAcls
 use crate::protocol::{Array, ErrorCode, Message as _};
 
 const DISABLED: i16 = ErrorCode::SecurityDisabled.code();
-const REASON: Option<&str> = Some("this broker has no authorizer: everyone may do everything");
+const REASON: Option<&str> = Some("No Authorizer is there: everyone may do everything");
 
 /// Handles a DescribeAcls request.
 pub(super) fn describe(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {

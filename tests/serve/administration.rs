@@ -233,17 +233,14 @@ fn new_partitions_take_records_at_once() {
 }
 
 /// The names and values of the quotas that a filter finds: type, kind of match, name.
-fn quotas(address: SocketAddr, strict: bool, filter: &[(&str, i8, Option<&str>)]) -> Vec<String> {
-    let component = |(entity_type, match_type, name): &(&'static str, i8, Option<&'static str>)| {
+fn quotas<'a>(
+    address: SocketAddr,
+    strict: bool,
+    filter: &[(&'a str, i8, Option<&'a str>)],
+) -> Vec<String> {
+    let component = |(entity_type, match_type, name): &(&'a str, i8, Option<&'a str>)| {
         ComponentData { entity_type, match_type: *match_type, r#match: *name }
     };
-    let filter: Vec<(&'static str, i8, Option<&'static str>)> = filter
-        .iter()
-        .map(|(kind, number, name)| {
-            let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
-            (leak(kind), *number, name.map(leak))
-        })
-        .collect();
     let components: Vec<ComponentData<'_>> = filter.iter().map(component).collect();
     let components = Array::new(&components);
     let frame = ask(address, 1, &DescribeClientQuotasRequest { components, strict });
@@ -308,8 +305,8 @@ fn quotas_are_kept_and_found_by_filters() {
         quotas(address, false, &[("user", 0, Some("u"))]),
         [of_both.clone(), of_user.clone()]
     );
-    assert_eq!(quotas(address, true, &[("user", 0, Some("u"))]), [of_user.clone()]);
-    assert_eq!(quotas(address, false, &[("user", 1, None)]), [of_all.clone()]);
+    assert_eq!(quotas(address, true, &[("user", 0, Some("u"))]), *std::slice::from_ref(&of_user));
+    assert_eq!(quotas(address, false, &[("user", 1, None)]), *std::slice::from_ref(&of_all));
     assert_eq!(quotas(address, true, &[("user", 2, None)]), [of_all.clone(), of_user]);
     for filter in [
         [("user", 0, None)],
