@@ -61,6 +61,10 @@ impl fmt::Display for AlterSettingsError {
 
 type Settings = BTreeMap<String, String>;
 
+/// All settings of a resource are resolved to check it: a request of 8 MiB could name so many that
+/// nobody else is served meanwhile. Kafka's bound is as many changes in one request.
+const RESOURCES_MAX: usize = 10_000;
+
 pub(super) fn decide(
     image: &Image,
     policy: &Policy<'_>,
@@ -73,9 +77,11 @@ pub(super) fn decide(
     }
     let mut records = Vec::new();
     let mut results = Vec::new();
-    for alteration in alterations {
+    for (index, alteration) in alterations.iter().enumerate() {
         let Alteration { resource_type, resource, .. } = alteration;
-        let result = if named[&(*resource_type, resource.as_str())] > 1 {
+        let result = if index >= RESOURCES_MAX {
+            Err(request("the request names too many resources: use several"))
+        } else if named[&(*resource_type, resource.as_str())] > 1 {
             Err(request("the request names this resource twice"))
         } else {
             alter(image, policy, alteration)

@@ -234,6 +234,10 @@ fn resources_that_are_not_there_are_refused() {
     let (Answer::Altered(results), _) = cluster.command(&command) else { panic!("altered") };
     let refused: Vec<bool> = results.iter().map(Result::is_err).collect();
     assert_eq!(refused, [true, false, true]);
+    let alterations = (0..10_001).map(|group| alteration(&group.to_string())).collect();
+    let command = Command::AlterSettings { alterations, validate_only: false };
+    let (Answer::Altered(results), _) = cluster.command(&command) else { panic!("altered") };
+    assert!(results[9_999].is_ok() && results[10_000].is_err());
 }
 
 #[test]
