@@ -176,10 +176,15 @@ fn settings_of_brokers_change_what_topics_inherit() {
     assert_eq!(produce(address, "t", 4, 1001), [too_large; 4]);
     assert_eq!(alter(address, (BROKER, ""), &[(1, "message.max.bytes", None)]).0, 0);
     assert_eq!(setting(address, TOPIC, "t", "max.message.bytes").1, 5);
-    broker.stop_cleanly();
     // A file that the alterations do not go with: the file counts, and the broker starts.
-    let contradiction = ["--cores", "2", "--set", "log.roll.hours=x"];
-    assert!(crate::process::refused(&folder, &contradiction).contains("log.roll.hours"));
+    set(address, (BROKER, ""), "log.cleaner.min.compaction.lag.ms", "5000");
+    broker.stop_cleanly();
+    let contradiction = ["--set", "log.cleaner.max.compaction.lag.ms=1000"];
+    let broker = started(&folder, &contradiction);
+    let address = broker.address();
+    assert_eq!(setting(address, TOPIC, "t", "min.compaction.lag.ms"), ("0".to_owned(), 5));
+    assert_eq!(setting(address, TOPIC, "t", "max.compaction.lag.ms"), ("1000".to_owned(), 4));
+    broker.stop_cleanly();
 }
 
 #[test]
