@@ -2,6 +2,8 @@
 //! or closes that connection, keeps its memory, and serves others.
 #![allow(clippy::unwrap_used, unreachable_pub, missing_docs)]
 
+#[path = "bad_input/administration.rs"]
+mod administration;
 #[path = "bad_input/batches.rs"]
 mod batches;
 #[path = "bad_input/broker.rs"]

@@ -1,16 +1,31 @@
 //! One file per API: what a request means, which partitions or who else has to be asked, and what
 //! the response is. Only here do domain errors become Kafka codes.
 
+mod acls;
+mod alter_client_quotas;
+mod alter_configs;
+mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
 mod ask;
 mod context;
+mod create_partitions;
 mod create_topics;
+mod delegation_tokens;
 mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_quorum;
+mod describe_topic_partitions;
+mod describe_transactions;
+mod describe_user_scram_credentials;
+mod elect_leaders;
 mod error;
 mod fetch;
 mod find_coordinator;
@@ -21,8 +36,11 @@ mod init_producer_id;
 mod job;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -36,7 +54,10 @@ mod producer_ids;
 mod session;
 mod sync_group;
 mod table;
+mod telemetry;
 mod topics;
+mod unregister_broker;
+mod update_features;
 
 use core::net::IpAddr;
 
@@ -115,6 +136,8 @@ impl Operation {
             Kind::OffsetForLeaderEpoch(epochs) => epochs.answered(item, answer),
             Kind::Group(call) => call.answered(item, answer),
             Kind::DeleteRecords(delete) => delete.answered(item, answer),
+            Kind::DescribeLogDirs(directories) => directories.answered(item, answer),
+            Kind::DescribeProducers(producers) => producers.answered(item, answer),
             other => unreachable!("{other:?} asks no partition"),
         };
         if !done {
@@ -129,6 +152,10 @@ impl Operation {
             Kind::OffsetForLeaderEpoch(epochs) => epochs.respond(ctx.responder, correlation_id),
             Kind::Group(call) => call.respond(ctx, correlation_id),
             Kind::DeleteRecords(delete) => delete.respond(ctx.responder, correlation_id),
+            Kind::DescribeLogDirs(directories) => directories.respond(ctx, correlation_id),
+            Kind::DescribeProducers(producers) => {
+                producers.respond(ctx.responder, correlation_id);
+            }
             other => unreachable!("{other:?} asks no partition"),
         }
         Settled::Responded
@@ -145,6 +172,10 @@ impl Operation {
             Kind::Metadata(metadata) => metadata.commanded(ctx, answer, correlation_id),
             Kind::CreateTopics(create) => create.commanded(ctx, answer, correlation_id),
             Kind::DeleteTopics(delete) => delete.commanded(ctx, answer, correlation_id),
+            Kind::CreatePartitions(create) => create.commanded(ctx, answer, correlation_id),
+            Kind::AlterConfigs(alter) => alter.commanded(ctx, answer, correlation_id),
+            Kind::AlterClientQuotas(alter) => alter.commanded(ctx, answer, correlation_id),
+            Kind::UpdateFeatures(update) => update.commanded(ctx, answer, correlation_id),
             Kind::InitProducerId(init) => init.commanded(ctx, answer, correlation_id),
             Kind::FindCoordinator(find) => find.commanded(ctx, answer, correlation_id),
             other => unreachable!("{other:?} asks no controller"),

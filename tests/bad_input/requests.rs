@@ -18,6 +18,7 @@ use millstream::protocol::messages::offset_for_leader_epoch::{
 };
 use millstream::protocol::{ApiKey, Array, ErrorCode, Message as _};
 
+use crate::administration;
 use crate::batches::Plain;
 use crate::broker::Broker;
 use crate::client::{Client, Heard, request, with_fetch, with_produce};
@@ -90,7 +91,7 @@ fn good(api: ApiKey, version: i16) -> Option<Vec<u8>> {
             request(1, version, &DescribeConfigsRequest { resources, ..Default::default() })
         }
         ApiKey::DescribeCluster => request(1, version, &DescribeClusterRequest::default()),
-        _ => return None,
+        _ => return administration::good(api, version, NAME),
     })
 }
 
