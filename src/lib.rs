@@ -11,6 +11,7 @@ pub mod handlers;
 pub mod io;
 pub mod log;
 pub mod metadata;
+pub mod metrics;
 pub mod partition;
 pub mod planted;
 pub mod prng;
@@ -21,5 +22,6 @@ pub mod shard;
 #[cfg(feature = "simulation")]
 pub mod sim;
 pub mod store;
+pub mod trace;
 pub mod types;
 pub mod wal;

@@ -3,6 +3,8 @@
 
 #[path = "serve/process.rs"]
 mod process;
+#[path = "serve/watched.rs"]
+mod watched;
 #[path = "serve/wire.rs"]
 mod wire;
 

@@ -65,6 +65,7 @@ pub fn run() -> ExitCode {
     match result {
         // Whoever read the output has seen enough.
         Ok(()) | Err(CliError::OutputClosed) => ExitCode::SUCCESS,
+        Err(CliError::Logged) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("millstream: {error}");
             ExitCode::FAILURE

@@ -19,8 +19,9 @@ mod topic;
 mod value;
 
 pub use broker::{
-    BrokerSettings, ClassicGroups, ConsumerGroups, Machine, NetworkSettings, OffsetSettings,
-    Resolved, Sources, StorageSettings, TopicCreation, Validation,
+    BrokerSettings, ClassicGroups, ConsumerGroups, LogFormat, Machine, NetworkSettings,
+    OffsetSettings, OperationSettings, Resolved, Sources, StorageSettings, TopicCreation,
+    Validation,
 };
 pub use definition::{Allowed, Definition, Effect, Inherited, Kind, Update};
 pub use definitions::{

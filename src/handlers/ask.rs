@@ -6,6 +6,7 @@ use super::peer::{Answer, Ask, AskError, Bounds, FoundRecord, ReadResult};
 use crate::log::{FoundBatch, ReadError, ReadLimits};
 use crate::partition::{Partition, Waiter};
 use crate::store::{Outcome, ReadAnswer, ReadDone, ReadFailure, ReadOutcome, Reply};
+use crate::trace::Event;
 use crate::types::{LeaderEpoch, Offset, TopicPartition};
 
 impl Context<'_> {
@@ -149,8 +150,8 @@ impl Context<'_> {
 
     fn report_damage(&mut self, id: TopicPartition, error: ReadError) {
         let slot = self.store.slot(id).expect("its log was read");
-        let directory = self.store.partition(slot).log.directory();
-        tracing::error!("{directory}: {error}");
+        let directory = self.store.partition(slot).log.directory().to_string();
+        self.outbound.events.push(Event::LogDamaged { directory, problem: error.to_string() });
     }
 }
 

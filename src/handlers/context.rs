@@ -18,6 +18,7 @@ use crate::metadata::Image;
 use crate::prng::Prng;
 use crate::protocol::{Response, Writer, write_response};
 use crate::store::{Reply, Store};
+use crate::trace::Event;
 use crate::types::{NodeId, Now, ShardId, TopicPartition};
 
 /// Bodies of batches for other shards are copied into buffers of at most this size, unless larger.
@@ -121,6 +122,8 @@ pub struct Outbound {
     pub commands: Vec<(Reply, Command)>,
     /// For whoever computes off this core.
     pub jobs: Vec<Job>,
+    /// For the log.
+    pub events: Vec<Event>,
     bodies: VecDeque<Buffer>,
     /// Buffers that took their last bytes while others held some of them.
     lent: Vec<Buffer>,
@@ -140,6 +143,7 @@ impl Outbound {
             questions: Vec::new(),
             commands: Vec::new(),
             jobs: Vec::new(),
+            events: Vec::new(),
             bodies: VecDeque::new(),
             lent: Vec::new(),
             made: Vec::new(),
@@ -244,6 +248,11 @@ impl Responder {
     /// The bytes of the frame, without those of the parts.
     pub fn bytes(&self) -> &[u8] {
         self.writer.bytes()
+    }
+
+    /// The error codes in the response.
+    pub fn error_codes(&self) -> &[i16] {
+        self.writer.error_codes()
     }
 
     /// Each part with the number of bytes in front of it.

@@ -28,6 +28,7 @@ pub struct Writer {
     bytes: Vec<u8>,
     cuts: Vec<Cut>,
     cut_bytes: usize,
+    error_codes: Vec<i16>,
     /// A field was too long for its prefix. Kept until the end of the message, so that the many
     /// writes of small values need no check.
     failed: bool,
@@ -36,7 +37,13 @@ pub struct Writer {
 impl Writer {
     /// A writer without room, which grows as needed.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), cuts: Vec::new(), cut_bytes: 0, failed: false }
+        Self {
+            bytes: Vec::new(),
+            cuts: Vec::new(),
+            cut_bytes: 0,
+            error_codes: Vec::new(),
+            failed: false,
+        }
     }
 
     /// A writer with room for `bytes` bytes.
@@ -49,6 +56,7 @@ impl Writer {
         self.bytes.clear();
         self.cuts.clear();
         self.cut_bytes = 0;
+        self.error_codes.clear();
     }
 
     /// The written bytes, without those of cuts.
@@ -59,6 +67,11 @@ impl Writer {
     /// Where other bytes are to be inserted, in order.
     pub fn cuts(&self) -> &[Cut] {
         &self.cuts
+    }
+
+    /// The error codes that were written, except those that say that there was none.
+    pub fn error_codes(&self) -> &[i16] {
+        &self.error_codes
     }
 
     /// The bytes to be sent: the written ones and those of all cuts.
@@ -130,6 +143,14 @@ impl Writer {
     #[inline]
     pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         self.bytes.extend_from_slice(&bytes);
+    }
+
+    #[inline]
+    pub(super) fn error_code(&mut self, code: i16) {
+        if code != 0 {
+            self.error_codes.push(code);
+        }
+        self.put(code.to_be_bytes());
     }
 
     /// Appends an integer in groups of seven bits, the lowest first.

@@ -30,6 +30,7 @@ impl Shard {
             self.effects.push(Effect::Send { to, message: Message::Ask { id, ask, reply } });
         }
         self.effects.extend(self.parts.outbound.jobs.drain(..).map(Effect::Compute));
+        self.effects.extend(self.parts.outbound.events.drain(..).map(Effect::Log));
         self.parts.store.take_requests(&mut self.disk_requests);
         self.effects.extend(self.disk_requests.drain(..).map(Effect::Disk));
     }

@@ -10,6 +10,7 @@ mod effect;
 mod images;
 mod input;
 mod message;
+mod report;
 mod requests;
 mod start;
 mod strays;
@@ -26,13 +27,16 @@ use crate::handlers::{
 };
 use crate::io::{DiskRequest, FileName};
 use crate::metadata::Image;
+use crate::metrics::Metrics;
 use crate::prng::Prng;
 use crate::store::{Owner, Store, StoreConfig, StoreEvent};
+use crate::trace::Event;
 use crate::types::{ConnectionId, Instant, Now, ShardId, Uuid};
 
 pub use self::effect::{Effect, Exit};
 pub use self::input::Input;
 pub use self::message::Message;
+pub use self::report::{MemoryReport, PartitionReport, Report};
 
 /// One part in so many of the memory for requests is for batches on their way to other cores.
 const LENT_SHARE: usize = 4;
@@ -115,6 +119,8 @@ pub struct Shard {
     flushes: Vec<ConnectionId>,
     /// Images that this shard lives by and has not told the first shard of.
     unacknowledged: Vec<u64>,
+    metrics: Metrics,
+    device_full: bool,
     serving: bool,
     stopping: bool,
 }
@@ -155,6 +161,8 @@ impl Shard {
             effects: Vec::new(),
             flushes: Vec::new(),
             unacknowledged: Vec::new(),
+            metrics: Metrics::default(),
+            device_full: false,
             serving: false,
             stopping: false,
         }
@@ -164,7 +172,10 @@ impl Shard {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Start => self.begin(now),
-            Input::Opened(connection) => self.connections.open(connection, now.instant),
+            Input::Opened(connection) => {
+                self.metrics.connections_opened += 1;
+                self.connections.open(connection, now.instant);
+            }
             Input::Received { connection, bytes } => self.received(now, connection, bytes),
             Input::Sent { connection, bytes } => self.sent(now, connection, bytes),
             Input::Ended(connection) => self.connections.ended(connection, now.instant),
@@ -194,6 +205,19 @@ impl Shard {
         }
         self.settle(now);
         self.parts.store.end_turn(now);
+        self.tell_space();
+    }
+
+    fn tell_space(&mut self) {
+        let full = self.parts.store.is_device_full();
+        if full != self.device_full {
+            self.device_full = full;
+            let free_bytes = self.parts.store.device_free_bytes().unwrap_or(0);
+            self.effects.push(Effect::Log(match full {
+                true => Event::DeviceFull { free_bytes },
+                false => Event::DeviceHasSpace { free_bytes },
+            }));
+        }
     }
 
     /// When [`Input::TurnEnded`] is due although nothing else happens.
@@ -248,6 +272,11 @@ impl Shard {
     /// What a connection has to send.
     pub fn outbox(&self, connection: ConnectionId) -> Option<&Outbox> {
         self.connections.get(connection).map(|open| &open.outbox)
+    }
+
+    /// Which shard this is.
+    pub fn id(&self) -> ShardId {
+        self.parts.shard
     }
 
     /// The number of open connections.

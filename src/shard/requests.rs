@@ -3,7 +3,10 @@
 use super::connections::Connection;
 use super::{Effect, Shard};
 use crate::connection::{FrameError, Received, Response, Turn, next_frame, write_out};
-use crate::handlers::{self, Handled, Kind, Operation, OperationId, Settled};
+use crate::handlers::{self, Asked, Handled, Kind, Operation, OperationId, Settled};
+use crate::metrics::Mark;
+use crate::protocol::ApiKey;
+use crate::trace::Event;
 use crate::types::{ConnectionId, Now};
 
 /// What became of a frame.
@@ -20,6 +23,7 @@ impl Shard {
     pub(super) fn received(&mut self, now: Now, connection: ConnectionId, bytes: usize) {
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.touch(now.instant);
+        self.metrics.received_bytes += bytes as u64;
         match open.inbox.received(bytes) {
             Received::Shared(filled) => {
                 let shared = std::mem::take(&mut self.shared);
@@ -78,7 +82,7 @@ impl Shard {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(error) => {
-                    self.refuse(now, connection, error);
+                    self.refuse_frame(now, connection, error);
                     break;
                 }
             };
@@ -91,25 +95,41 @@ impl Shard {
         handled
     }
 
-    fn refuse(&mut self, now: Now, connection: ConnectionId, error: FrameError) {
-        tracing::debug!("connection {connection} closed: {error:?}");
+    fn refuse_frame(&mut self, now: Now, connection: ConnectionId, error: FrameError) {
+        let reason = match error {
+            FrameError::Length(_) => "a frame of no length",
+            FrameError::TooLong { .. } => "a frame above socket.request.max.bytes",
+        };
+        self.refuse(now, connection, reason);
+    }
+
+    fn refuse(&mut self, now: Now, connection: ConnectionId, reason: &'static str) {
+        self.effects.push(Effect::Log(Event::ConnectionRefused { connection, reason }));
         self.close_when_answered(now, connection);
     }
 
     fn request(&mut self, now: Now, connection: ConnectionId, frame: &[u8]) -> Flow {
+        let (asked, body) = match Asked::split(frame) {
+            Ok(split) => split,
+            Err(reason) => {
+                self.refuse(now, connection, reason);
+                return Flow::Gone;
+            }
+        };
         let operation = self.operations.next_id();
         let mut context = self.parts.context(now, operation);
-        let (handled, correlation_id, version) = handlers::handle(&mut context, frame);
+        let handled = handlers::handle(&mut context, &asked, body);
         let Some(open) = self.connections.get_mut(connection) else { return Flow::Gone };
         match handled {
             Handled::Responded => {
                 let turn = open.pipeline.begin();
-                self.respond(connection, turn);
+                self.metrics.answered(asked.api.key(), 0);
+                self.respond(now, connection, turn, asked.api);
             }
-            Handled::Silent => {}
+            Handled::Silent => self.metrics.answered(asked.api.key(), 0),
             Handled::Pending(kind) => {
                 let turn = open.pipeline.begin();
-                self.wait(connection, turn, (correlation_id, version), kind);
+                self.wait(now, connection, turn, &asked, kind);
             }
             Handled::NoRoom => {
                 open.paused.room = true;
@@ -118,8 +138,7 @@ impl Shard {
                 return Flow::Again;
             }
             Handled::Close(reason) => {
-                tracing::debug!("connection {connection} closed: {reason}");
-                self.close_when_answered(now, connection);
+                self.refuse(now, connection, reason);
                 return Flow::Gone;
             }
         }
@@ -128,15 +147,26 @@ impl Shard {
 
     fn wait(
         &mut self,
+        now: Now,
         connection: ConnectionId,
         turn: Turn,
-        (correlation_id, version): (i32, i16),
+        asked: &Asked<'_>,
         kind: Kind,
     ) {
         let deadline = Operation::due(&kind);
         let memory_bytes = kind.memory_bytes();
-        let operation =
-            Operation { connection, turn, correlation_id, version, memory_bytes, deadline, kind };
+        let Asked { api, version, correlation_id, .. } = *asked;
+        let operation = Operation {
+            connection,
+            api,
+            begun: now.instant,
+            turn,
+            correlation_id,
+            version,
+            memory_bytes,
+            deadline,
+            kind,
+        };
         let id = self.operations.insert(operation);
         let open = self.connections.get_mut(connection).expect("its request is being handled");
         open.waiting.push(id);
@@ -144,15 +174,17 @@ impl Shard {
     }
 
     /// Sends the responder's frame as the answer to the request at `turn`.
-    fn respond(&mut self, connection: ConnectionId, turn: Turn) {
+    fn respond(&mut self, now: Now, connection: ConnectionId, turn: Turn, api: ApiKey) {
         let responder = &mut self.parts.responder;
+        self.metrics.failed(responder.error_codes());
+        let mark = Mark { api: api.key(), ready: now.instant };
         let Some(open) = self.connections.get_mut(connection) else { return };
         let inserted = responder.take_parts();
         if open.pipeline.is_next(turn) {
-            write_out(responder.bytes(), inserted, &mut open.outbox);
+            write_out(mark, responder.bytes(), inserted, &mut open.outbox);
             open.pipeline.answered(turn, &mut open.outbox);
         } else {
-            let response = Response { bytes: responder.bytes().to_vec(), inserted };
+            let response = Response { mark, bytes: responder.bytes().to_vec(), inserted };
             open.pipeline.respond(turn, Some(response), &mut open.outbox);
         }
         self.flush(connection);
@@ -172,22 +204,22 @@ impl Shard {
             return;
         }
         let operation = self.operations.remove(id).expect("it has just been settled");
-        let Operation { connection, turn, memory_bytes, .. } = operation;
+        let Operation { connection, turn, memory_bytes, api, begun, .. } = operation;
+        self.metrics.answered(api.key(), now.instant.get().saturating_sub(begun.get()));
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.waiting.retain(|waiting| *waiting != id);
         open.waiting_bytes -= memory_bytes;
         match settled {
             Settled::Waiting => unreachable!("handled above"),
-            Settled::Responded => self.respond(connection, turn),
+            Settled::Responded => self.respond(now, connection, turn, api),
             Settled::Silent => {
                 open.pipeline.respond(turn, None, &mut open.outbox);
                 self.flush(connection);
             }
             Settled::Close(reason) => {
-                tracing::debug!("connection {connection} closed: {reason}");
                 open.pipeline.respond(turn, None, &mut open.outbox);
                 self.flush(connection);
-                return self.close_when_answered(now, connection);
+                return self.refuse(now, connection, reason);
             }
         }
         self.close_if_answered(now, connection);
@@ -198,6 +230,10 @@ impl Shard {
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.touch(now.instant);
         open.outbox.sent(bytes);
+        self.metrics.sent_bytes += bytes;
+        while let Some(mark) = open.outbox.take_sent_mark() {
+            self.metrics.sent(mark, now.instant);
+        }
         self.close_if_answered(now, connection);
         self.resume(now, connection);
     }

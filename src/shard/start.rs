@@ -10,6 +10,7 @@ use crate::handlers::owner;
 use crate::io::{DiskQueue, DiskResult, FileName};
 use crate::metadata::Image;
 use crate::store::{Owner, Recovery, Returning, Sources};
+use crate::trace::Event;
 use crate::types::{Lsn, Now, ShardId, Uuid};
 use crate::wal::{Replay, Replayed};
 
@@ -110,6 +111,8 @@ impl Shard {
             self.start.recovery = None;
             let fences = std::mem::take(&mut self.start.fences);
             self.parts.store.recovered(&fences);
+            let partitions = self.parts.store.partitions().count();
+            self.effects.push(Effect::Log(Event::Recovered { partitions }));
             self.send(ShardId::FIRST, Message::Recovered);
         }
     }
@@ -118,5 +121,6 @@ impl Shard {
     pub(super) fn serve(&mut self) {
         self.serving = true;
         self.effects.push(Effect::Listen);
+        self.effects.push(Effect::Log(Event::Serving));
     }
 }

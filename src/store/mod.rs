@@ -4,6 +4,7 @@
 
 mod append;
 mod checkpoint;
+mod figures;
 mod owner;
 mod reading;
 mod record;
@@ -29,6 +30,7 @@ use crate::types::{Instant, Map, Now, ShardId, TopicPartition, Uuid};
 use crate::wal::{Wal, WalLimits};
 
 pub use self::append::{AppendAnswer, AppendError, Appended, Batch, Outcome};
+pub use self::figures::StoreFigures;
 pub use self::owner::Owner;
 pub use self::reading::{ReadAnswer, ReadDone, ReadFailure, ReadOutcome};
 pub use self::record::PartitionRecord;
@@ -111,6 +113,7 @@ pub struct Store {
     reading: Reading,
     space: Space,
     removals: Removals,
+    figures: StoreFigures,
     /// Slots in the order in which their chunks grew: who gives memory up first.
     grown: VecDeque<u32>,
     requests: Vec<DiskRequest>,
@@ -138,6 +141,7 @@ impl Store {
             commits: Commits::default(),
             reading: Reading::default(),
             removals: Removals::default(),
+            figures: StoreFigures::default(),
             grown: VecDeque::new(),
             requests: Vec::new(),
             outstanding: Vec::new(),
@@ -271,7 +275,11 @@ impl Store {
         // Somebody may have found no room since the last tick.
         self.continue_checkpoint(now);
         let mut queue = DiskQueue::new(Owner::Wal.encode(), &mut self.requests);
+        let (commits, _) = self.wal.written();
         self.wal.flush(&mut queue);
+        if self.wal.written().0 > commits {
+            self.figures.commit_begun = now.instant;
+        }
     }
 
     /// Takes the answer to a request.
@@ -290,6 +298,7 @@ impl Store {
             Owner::Wal => {
                 let committed = self.wal.completed(token, result, &mut queue);
                 if committed.map_err(StoreFault::Wal)? {
+                    self.figures.committed(now.instant);
                     self.committed();
                     self.continue_removals();
                 }

@@ -251,7 +251,7 @@ impl World {
                     self.inputs.push_back(Input::Computed { id, reply, result: job.run() });
                 }
                 Effect::Close(_) => self.closed = true,
-                Effect::Listen | Effect::Resume(_) => {}
+                Effect::Listen | Effect::Resume(_) | Effect::Log(_) => {}
                 other => panic!("nothing asks for {other:?}"),
             }
         }

@@ -3,6 +3,7 @@
 
 mod coordination;
 mod network;
+mod operation;
 mod sources;
 mod storage;
 
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 pub use self::coordination::{ClassicGroups, ConsumerGroups, OffsetSettings};
 pub use self::network::NetworkSettings;
+pub use self::operation::{LogFormat, OperationSettings};
 pub use self::sources::{Machine, Sources};
 pub use self::storage::{StorageSettings, Validation};
 use super::definition::Definition;
@@ -50,6 +52,8 @@ pub struct BrokerSettings {
     pub network: NetworkSettings,
     /// The directories with the data, at least one.
     pub log_directories: Vec<String>,
+    /// How the broker is watched.
+    pub operation: OperationSettings,
     /// Memory, write-ahead log, background work.
     pub storage: StorageSettings,
     /// What new topics get.
@@ -132,6 +136,7 @@ impl BrokerSettings {
             listeners: listener::listeners(&reader, notices)?,
             storage: storage::read(&reader, network.request_bytes_max)?,
             network,
+            operation: operation::read(&reader)?,
             log_directories: log_directories(&reader)?,
             topic_creation: topic_creation(&reader)?,
             topic_defaults: topic_defaults(&reader, &layers)?,
