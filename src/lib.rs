@@ -16,6 +16,7 @@ pub mod partition;
 pub mod planted;
 pub mod prng;
 pub mod protocol;
+pub mod quota;
 pub mod record;
 pub mod runtime;
 pub mod shard;

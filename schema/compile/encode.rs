@@ -22,6 +22,9 @@ fn write(field: &Field, found: &Struct) -> String {
     if name == "error_code" {
         return format!("w.error_code(self.{name})");
     }
+    if name == "throttle_time_ms" {
+        return format!("w.throttle_time_ms(self.{name})");
+    }
     let present = if field.nullable.is_some() {
         format!("self.{name}.unwrap_or_default().write(w, {format})")
     } else {

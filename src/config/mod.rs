@@ -20,8 +20,8 @@ mod value;
 
 pub use broker::{
     BrokerSettings, ClassicGroups, ConsumerGroups, LogFormat, Machine, NetworkSettings,
-    OffsetSettings, OperationSettings, Resolved, Sources, StorageSettings, TopicCreation,
-    Validation,
+    OffsetSettings, OperationSettings, QuotaSettings, Resolved, Sources, StorageSettings,
+    TopicCreation, Validation,
 };
 pub use definition::{Allowed, Definition, Effect, Inherited, Kind, Update};
 pub use definitions::{

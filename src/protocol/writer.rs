@@ -29,6 +29,8 @@ pub struct Writer {
     cuts: Vec<Cut>,
     cut_bytes: usize,
     error_codes: Vec<i16>,
+    /// Where the time stands that a client is to wait.
+    throttle_time_at: Option<usize>,
     /// A field was too long for its prefix. Kept until the end of the message, so that the many
     /// writes of small values need no check.
     failed: bool,
@@ -42,6 +44,7 @@ impl Writer {
             cuts: Vec::new(),
             cut_bytes: 0,
             error_codes: Vec::new(),
+            throttle_time_at: None,
             failed: false,
         }
     }
@@ -57,6 +60,7 @@ impl Writer {
         self.cuts.clear();
         self.cut_bytes = 0;
         self.error_codes.clear();
+        self.throttle_time_at = None;
     }
 
     /// The written bytes, without those of cuts.
@@ -143,6 +147,20 @@ impl Writer {
     #[inline]
     pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         self.bytes.extend_from_slice(&bytes);
+    }
+
+    #[inline]
+    pub(super) fn throttle_time_ms(&mut self, millis: i32) {
+        self.throttle_time_at = Some(self.bytes.len());
+        self.put(millis.to_be_bytes());
+    }
+
+    /// Says how long the client is to wait, in a message that was written; nothing where it cannot
+    /// say so.
+    pub fn set_throttle_time_ms(&mut self, millis: i32) {
+        if let Some(at) = self.throttle_time_at {
+            self.bytes[at..at + 4].copy_from_slice(&millis.to_be_bytes());
+        }
     }
 
     #[inline]

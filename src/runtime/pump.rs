@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -150,7 +151,9 @@ impl Pump {
         self.carry_out(now);
         self.core.mesh.flush();
         self.answer_questions();
-        self.turns.record(clock::now().instant.since(now.instant).as_nanos() as u64);
+        let nanos = clock::now().instant.since(now.instant).as_nanos() as u64;
+        self.turns.record(nanos);
+        self.core.shard.turn_took(now, nanos);
         Ok(())
     }
 
@@ -253,12 +256,18 @@ impl Pump {
             };
             // Small responses must not wait for the client's acknowledgement of the last.
             let _ = rustix::net::sockopt::set_tcp_nodelay(&descriptor, true);
+            let peer = rustix::net::getpeername(&descriptor).ok();
             let token = self.next_connection;
             self.next_connection += 1;
             let socket = Socket::new(descriptor);
             self.ring.watch_readable(token, socket.raw());
             self.sockets.insert(token, socket);
-            self.core.shard.handle(now, Input::Opened(ConnectionId::new(token)));
+            let connection = ConnectionId::new(token);
+            self.core.shard.handle(now, Input::Opened(connection));
+            let peer = peer.and_then(|peer| SocketAddr::try_from(peer?).ok());
+            if let Some(address) = peer.map(|peer| peer.ip()) {
+                self.core.shard.handle(now, Input::Peer { connection, address });
+            }
         }
         // More may wait: the poll reports only new arrivals.
         self.accepting = true;

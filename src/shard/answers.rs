@@ -133,6 +133,9 @@ impl Shard {
             }
             Message::Recovered => self.shard_recovered(now),
             Message::Serve => self.serve(),
+            Message::Used { usage } => {
+                self.throttle.quotas.used_elsewhere(&usage, now.instant);
+            }
             Message::Drained => self.shard_drained(),
             Message::Stopped => self.shard_stopped(now, from),
         }

@@ -1,5 +1,7 @@
 //! Everything that can happen to a shard.
 
+use std::net::IpAddr;
+
 use crate::handlers::JobResult;
 use crate::io::DiskResult;
 use crate::store::Reply;
@@ -14,6 +16,13 @@ pub enum Input {
     Start,
     /// A client has connected.
     Opened(ConnectionId),
+    /// Where a connection comes from. Follows its opening, where that is known.
+    Peer {
+        /// The connection.
+        connection: ConnectionId,
+        /// The other side's address.
+        address: IpAddr,
+    },
     /// Bytes have been read into [`Shard::space`](super::Shard::space).
     Received {
         /// From whom.

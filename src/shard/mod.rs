@@ -14,12 +14,14 @@ mod report;
 mod requests;
 mod start;
 mod strays;
+mod throttle;
 
 use std::sync::Arc;
 
 use self::connections::Connections;
 use self::director::Director;
 use self::start::Start;
+use self::throttle::Throttle;
 use crate::config::BrokerSettings;
 use crate::connection::Outbox;
 use crate::handlers::{
@@ -29,6 +31,7 @@ use crate::io::{DiskRequest, FileName};
 use crate::metadata::Image;
 use crate::metrics::Metrics;
 use crate::prng::Prng;
+use crate::quota::Windows;
 use crate::store::{Owner, Store, StoreConfig, StoreEvent};
 use crate::trace::Event;
 use crate::types::{ConnectionId, Instant, Now, ShardId, Uuid};
@@ -97,6 +100,7 @@ impl Parts {
             producer_ids: &mut self.producer_ids,
             responder: &mut self.responder,
             prng: &mut self.prng,
+            fetch_bytes_max: u64::MAX,
             operation,
         }
     }
@@ -120,6 +124,7 @@ pub struct Shard {
     /// Images that this shard lives by and has not told the first shard of.
     unacknowledged: Vec<u64>,
     metrics: Metrics,
+    throttle: Throttle,
     device_full: bool,
     serving: bool,
     stopping: bool,
@@ -135,6 +140,8 @@ impl Shard {
         let director = first.then(|| Director::new(&root, shards, identity.clone(), prng.fork()));
         let sessions = settings.network.fetch_sessions_max.div_ceil(usize::from(shards));
         let idle_max = settings.network.idle_max;
+        let quotas = settings.quotas;
+        let windows = Windows { count: quotas.windows, length: quotas.window };
         let lent_bytes_max = config.request_memory_bytes / LENT_SHARE;
         Self {
             parts: Parts {
@@ -162,6 +169,7 @@ impl Shard {
             flushes: Vec::new(),
             unacknowledged: Vec::new(),
             metrics: Metrics::default(),
+            throttle: Throttle::new(windows),
             device_full: false,
             serving: false,
             stopping: false,
@@ -176,6 +184,7 @@ impl Shard {
                 self.metrics.connections_opened += 1;
                 self.connections.open(connection, now.instant);
             }
+            Input::Peer { connection, address } => self.comes_from(now, connection, address),
             Input::Received { connection, bytes } => self.received(now, connection, bytes),
             Input::Sent { connection, bytes } => self.sent(now, connection, bytes),
             Input::Ended(connection) => self.connections.ended(connection, now.instant),
@@ -198,6 +207,7 @@ impl Shard {
         for connection in self.connections.sweep(now.instant) {
             self.close(now, connection);
         }
+        self.tick_quotas(now);
         self.parts.store.tick(now);
         self.propose_waiting(now);
         if self.parts.outbound.may_lend_again() {
@@ -224,7 +234,7 @@ impl Shard {
     pub fn deadline(&self) -> Option<Instant> {
         let deadlines =
             [self.operations.deadline(), self.connections.deadline(), self.parts.store.deadline()];
-        deadlines.into_iter().flatten().min()
+        deadlines.into_iter().chain([self.throttle.deadline()]).flatten().min()
     }
 
     /// Takes the connections that have something new to send.

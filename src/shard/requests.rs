@@ -42,7 +42,9 @@ impl Shard {
             Received::Own => self.requests_held(now, connection),
         }
         if let Some(open) = self.connections.get(connection) {
-            let incomplete = open.inbox.held_bytes() > 0 && open.inbox.missing_bytes() > 0;
+            // While nobody reads, the time is not the client's.
+            let incomplete =
+                open.inbox.held_bytes() > 0 && open.inbox.missing_bytes() > 0 && !open.paused.quota;
             self.connections.permits.holds(connection, incomplete, now.instant);
         }
     }
@@ -117,8 +119,13 @@ impl Shard {
             }
         };
         let operation = self.operations.next_id();
+        let fetch_bytes_max = self.fetch_bytes_max(&asked);
         let mut context = self.parts.context(now, operation);
+        context.fetch_bytes_max = fetch_bytes_max;
         let handled = handlers::handle(&mut context, &asked, body);
+        if !matches!(handled, Handled::NoRoom | Handled::Close(_)) {
+            self.charge_request(now, connection, &asked, frame.len());
+        }
         let Some(open) = self.connections.get_mut(connection) else { return Flow::Gone };
         match handled {
             Handled::Responded => {
@@ -126,7 +133,10 @@ impl Shard {
                 self.metrics.answered(asked.api.key(), 0);
                 self.respond(now, connection, turn, asked.api);
             }
-            Handled::Silent => self.metrics.answered(asked.api.key(), 0),
+            Handled::Silent => {
+                self.metrics.answered(asked.api.key(), 0);
+                self.throttle_silently(now, connection, asked.api);
+            }
             Handled::Pending(kind) => {
                 let turn = open.pipeline.begin();
                 self.wait(now, connection, turn, &asked, kind);
@@ -175,6 +185,7 @@ impl Shard {
 
     /// Sends the responder's frame as the answer to the request at `turn`.
     fn respond(&mut self, now: Now, connection: ConnectionId, turn: Turn, api: ApiKey) {
+        self.throttle_answer(now, connection, api);
         let responder = &mut self.parts.responder;
         self.metrics.failed(responder.error_codes());
         let mark = Mark { api: api.key(), ready: now.instant };
@@ -215,6 +226,7 @@ impl Shard {
             Settled::Silent => {
                 open.pipeline.respond(turn, None, &mut open.outbox);
                 self.flush(connection);
+                self.throttle_silently(now, connection, api);
             }
             Settled::Close(reason) => {
                 open.pipeline.respond(turn, None, &mut open.outbox);
@@ -300,6 +312,7 @@ impl Shard {
 
     pub(super) fn closed(&mut self, now: Now, connection: ConnectionId) {
         let Some(closed) = self.connections.remove(connection) else { return };
+        self.forget_muted(connection, closed.muted_until);
         for id in closed.waiting {
             if let Some(mut operation) = self.operations.remove(id) {
                 operation.abandon(&mut self.parts.context(now, id));

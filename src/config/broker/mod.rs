@@ -4,6 +4,7 @@
 mod coordination;
 mod network;
 mod operation;
+mod quotas;
 mod sources;
 mod storage;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 pub use self::coordination::{ClassicGroups, ConsumerGroups, OffsetSettings};
 pub use self::network::NetworkSettings;
 pub use self::operation::{LogFormat, OperationSettings};
+pub use self::quotas::QuotaSettings;
 pub use self::sources::{Machine, Sources};
 pub use self::storage::{StorageSettings, Validation};
 use super::definition::Definition;
@@ -66,6 +68,8 @@ pub struct BrokerSettings {
     pub classic_groups: ClassicGroups,
     /// Groups of the consumer protocol.
     pub consumer_groups: ConsumerGroups,
+    /// How what clients use is measured.
+    pub quotas: QuotaSettings,
     /// The settings of a group that has none of its own.
     pub group_defaults: GroupSettings,
     layers: Layers,
@@ -143,6 +147,7 @@ impl BrokerSettings {
             offsets: coordination::offsets(&reader)?,
             classic_groups: coordination::classic_groups(&reader)?,
             consumer_groups: coordination::consumer_groups(&reader)?,
+            quotas: quotas::read(&reader)?,
             group_defaults: GroupSettings::over(&layers, &BTreeMap::new())?,
             layers,
         })
