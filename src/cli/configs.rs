@@ -110,7 +110,7 @@ pub fn run(args: &ConfigsArgs) -> Result<(), CliError> {
             let resource = of.resource();
             let described = describe(&mut bootstrap.cluster()?, &resource);
             let mut settings = described.map_err(|error| with_remedy(&resource, error))?;
-            settings.retain(|setting| *all || setting.is_own());
+            settings.retain(|setting| *all || setting.is_own(&resource));
             let none = format!("{resource} has no settings of its own; --all shows every one");
             print_rows(settings.iter().map(row).collect(), *json, &none)
         }

@@ -178,12 +178,13 @@ impl Extent {
 }
 
 fn describe(cluster: &mut Cluster, topic: TopicInfo, json: bool) -> Result<(), CliError> {
-    let settings = match configs::describe(cluster, &Resource::Topic(topic.name.clone())) {
+    let resource = Resource::Topic(topic.name.clone());
+    let settings = match configs::describe(cluster, &resource) {
         // Not every broker tells; the rest is worth showing.
         Err(ClientError::Unsupported { .. }) => Vec::new(),
         other => other?,
     };
-    let own = settings.into_iter().filter(|setting| setting.is_own());
+    let own = settings.into_iter().filter(|setting| setting.is_own(&resource));
     let settings: Vec<(String, String)> = own
         .map(|setting| (setting.name, setting.value.unwrap_or_else(|| "(hidden)".to_owned())))
         .collect();

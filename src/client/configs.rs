@@ -78,10 +78,16 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Whether the value was given to the resource itself, while the cluster ran.
-    pub fn is_own(&self) -> bool {
-        // A topic's, a broker's, all brokers', a client subscription's, a group's.
-        matches!(self.source, 1 | 2 | 3 | 7 | 8)
+    /// Whether somebody gave the resource this value, instead of its coming from elsewhere.
+    pub fn is_own(&self, resource: &Resource) -> bool {
+        match resource {
+            Resource::Topic(_) => self.source == 1,
+            // What stands in its file was given to it too.
+            Resource::Broker(_) => matches!(self.source, 2..=4),
+            Resource::Brokers => self.source == 3,
+            Resource::ClientMetrics(_) => self.source == 7,
+            Resource::Group(_) => self.source == 8,
+        }
     }
 
     /// Where the value comes from, in words.

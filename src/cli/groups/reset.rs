@@ -14,6 +14,7 @@ use crate::cli::output::{print, print_rows};
 use crate::cli::{Bootstrap, CliError};
 use crate::client::groups::{NamedPartition, commit, committed, describe};
 use crate::client::{Cluster, OffsetAt, Patience, offsets};
+use crate::protocol::ErrorCode;
 use crate::types::{Offset, Timestamp};
 
 /// Move a group that has no members to other offsets
@@ -111,14 +112,7 @@ pub(super) fn run(args: &ResetArgs) -> Result<(), CliError> {
     let extents = extents(&mut cluster, wanted.keys().cloned())?;
     let moves = moves(&wanted, &before, &extents)?;
     if args.execute {
-        let group = describe(&mut cluster, id).map_err(failed)?;
-        if !group.is_at_rest() {
-            return Err(CliError::Message(format!(
-                "group {id} is {}: stop its consumers first; `millstream groups describe {id} \
-                 --members` shows them",
-                group.state
-            )));
-        }
+        check_rest(&mut cluster, id)?;
         let after = moves.iter().map(|it| (it.partition.clone(), it.after)).collect();
         commit(&mut cluster, id, &after).map_err(failed)?;
     }
@@ -132,6 +126,20 @@ pub(super) fn run(args: &ResetArgs) -> Result<(), CliError> {
         eprintln!("nothing is changed yet: --execute does it");
     }
     Ok(())
+}
+
+/// A group that nobody has joined begins with its first offsets.
+fn check_rest(cluster: &mut Cluster, id: &str) -> Result<(), CliError> {
+    match describe(cluster, id) {
+        Ok(group) if group.is_at_rest() => Ok(()),
+        Ok(group) => Err(CliError::Message(format!(
+            "group {id} is {}: stop its consumers first; `millstream groups describe {id} \
+             --members` shows them",
+            group.state
+        ))),
+        Err(error) if error.code() == Some(ErrorCode::GroupIdNotFound) => Ok(()),
+        Err(error) => Err(with_remedy(id, error)),
+    }
 }
 
 fn row(it: &Move) -> Json {
