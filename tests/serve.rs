@@ -1,6 +1,10 @@
 //! `millstream serve` as people meet it: what it needs, what it says, what it refuses and why.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+#[path = "serve/administration.rs"]
+mod administration;
+#[path = "serve/cluster.rs"]
+mod cluster;
 #[path = "serve/process.rs"]
 mod process;
 #[path = "serve/watched.rs"]

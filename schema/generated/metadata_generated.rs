@@ -10,10 +10,10 @@ pub mod metadata {
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_BODY: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_BODY: u8 = 8;
+pub const ENUM_MAX_BODY: u8 = 9;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_BODY: [Body; 9] = [
+pub const ENUM_VALUES_BODY: [Body; 10] = [
   Body::NONE,
   Body::Topic,
   Body::Partition,
@@ -23,6 +23,7 @@ pub const ENUM_VALUES_BODY: [Body; 9] = [
   Body::Broker,
   Body::LeaderEpochs,
   Body::Feature,
+  Body::Quota,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -39,9 +40,10 @@ impl Body {
   pub const Broker: Self = Self(6);
   pub const LeaderEpochs: Self = Self(7);
   pub const Feature: Self = Self(8);
+  pub const Quota: Self = Self(9);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 8;
+  pub const ENUM_MAX: u8 = 9;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::NONE,
     Self::Topic,
@@ -52,6 +54,7 @@ impl Body {
     Self::Broker,
     Self::LeaderEpochs,
     Self::Feature,
+    Self::Quota,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -65,6 +68,7 @@ impl Body {
       Self::Broker => Some("Broker"),
       Self::LeaderEpochs => Some("LeaderEpochs"),
       Self::Feature => Some("Feature"),
+      Self::Quota => Some("Quota"),
       _ => None,
     }
   }
@@ -1310,6 +1314,269 @@ impl ::core::fmt::Debug for Feature<'_> {
       ds.finish()
   }
 }
+pub enum QuotaPartOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct QuotaPart<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for QuotaPart<'a> {
+  type Inner = QuotaPart<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> QuotaPart<'a> {
+  pub const VT_KIND: ::flatbuffers::VOffsetT = 4;
+  pub const VT_NAME: ::flatbuffers::VOffsetT = 6;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    QuotaPart { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args QuotaPartArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<QuotaPart<'bldr>> {
+    let mut builder = QuotaPartBuilder::new(_fbb);
+    if let Some(x) = args.name { builder.add_name(x); }
+    if let Some(x) = args.kind { builder.add_kind(x); }
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn kind(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(QuotaPart::VT_KIND, None).unwrap()}
+  }
+  #[inline]
+  pub fn name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(QuotaPart::VT_NAME, None)}
+  }
+}
+
+impl ::flatbuffers::Verifiable for QuotaPart<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("kind", Self::VT_KIND, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("name", Self::VT_NAME, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct QuotaPartArgs<'a> {
+    pub kind: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub name: Option<::flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for QuotaPartArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    QuotaPartArgs {
+      kind: None, // required field
+      name: None,
+    }
+  }
+}
+
+pub struct QuotaPartBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> QuotaPartBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_kind(&mut self, kind: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(QuotaPart::VT_KIND, kind);
+  }
+  #[inline]
+  pub fn add_name(&mut self, name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(QuotaPart::VT_NAME, name);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> QuotaPartBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    QuotaPartBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<QuotaPart<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    self.fbb_.required(o, QuotaPart::VT_KIND,"kind");
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for QuotaPart<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("QuotaPart");
+      ds.field("kind", &self.kind());
+      ds.field("name", &self.name());
+      ds.finish()
+  }
+}
+pub enum QuotaOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+pub struct Quota<'a> {
+  pub _tab: ::flatbuffers::Table<'a>,
+}
+
+impl<'a> ::flatbuffers::Follow<'a> for Quota<'a> {
+  type Inner = Quota<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: unsafe { ::flatbuffers::Table::new(buf, loc) } }
+  }
+}
+
+impl<'a> Quota<'a> {
+  pub const VT_ENTITY: ::flatbuffers::VOffsetT = 4;
+  pub const VT_NAME: ::flatbuffers::VOffsetT = 6;
+  pub const VT_VALUE: ::flatbuffers::VOffsetT = 8;
+  pub const VT_REMOVED: ::flatbuffers::VOffsetT = 10;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: ::flatbuffers::Table<'a>) -> Self {
+    Quota { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr, A: ::flatbuffers::Allocator + 'bldr>(
+    _fbb: &'mut_bldr mut ::flatbuffers::FlatBufferBuilder<'bldr, A>,
+    args: &'args QuotaArgs<'args>
+  ) -> ::flatbuffers::WIPOffset<Quota<'bldr>> {
+    let mut builder = QuotaBuilder::new(_fbb);
+    builder.add_value(args.value);
+    if let Some(x) = args.name { builder.add_name(x); }
+    if let Some(x) = args.entity { builder.add_entity(x); }
+    builder.add_removed(args.removed);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn entity(&self) -> ::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<QuotaPart<'a>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<QuotaPart>>>>(Quota::VT_ENTITY, None).unwrap()}
+  }
+  #[inline]
+  pub fn name(&self) -> &'a str {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<::flatbuffers::ForwardsUOffset<&str>>(Quota::VT_NAME, None).unwrap()}
+  }
+  #[inline]
+  pub fn value(&self) -> f64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<f64>(Quota::VT_VALUE, Some(0.0)).unwrap()}
+  }
+  #[inline]
+  pub fn removed(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(Quota::VT_REMOVED, Some(false)).unwrap()}
+  }
+}
+
+impl ::flatbuffers::Verifiable for Quota<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut ::flatbuffers::Verifier, pos: usize
+  ) -> Result<(), ::flatbuffers::InvalidFlatbuffer> {
+    v.visit_table(pos)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<::flatbuffers::Vector<'_, ::flatbuffers::ForwardsUOffset<QuotaPart>>>>("entity", Self::VT_ENTITY, true)?
+     .visit_field::<::flatbuffers::ForwardsUOffset<&str>>("name", Self::VT_NAME, true)?
+     .visit_field::<f64>("value", Self::VT_VALUE, false)?
+     .visit_field::<bool>("removed", Self::VT_REMOVED, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct QuotaArgs<'a> {
+    pub entity: Option<::flatbuffers::WIPOffset<::flatbuffers::Vector<'a, ::flatbuffers::ForwardsUOffset<QuotaPart<'a>>>>>,
+    pub name: Option<::flatbuffers::WIPOffset<&'a str>>,
+    pub value: f64,
+    pub removed: bool,
+}
+impl<'a> Default for QuotaArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    QuotaArgs {
+      entity: None, // required field
+      name: None, // required field
+      value: 0.0,
+      removed: false,
+    }
+  }
+}
+
+pub struct QuotaBuilder<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> {
+  fbb_: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>,
+  start_: ::flatbuffers::WIPOffset<::flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b, A: ::flatbuffers::Allocator + 'a> QuotaBuilder<'a, 'b, A> {
+  #[inline]
+  pub fn add_entity(&mut self, entity: ::flatbuffers::WIPOffset<::flatbuffers::Vector<'b , ::flatbuffers::ForwardsUOffset<QuotaPart<'b >>>>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Quota::VT_ENTITY, entity);
+  }
+  #[inline]
+  pub fn add_name(&mut self, name: ::flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<::flatbuffers::WIPOffset<_>>(Quota::VT_NAME, name);
+  }
+  #[inline]
+  pub fn add_value(&mut self, value: f64) {
+    self.fbb_.push_slot::<f64>(Quota::VT_VALUE, value, 0.0);
+  }
+  #[inline]
+  pub fn add_removed(&mut self, removed: bool) {
+    self.fbb_.push_slot::<bool>(Quota::VT_REMOVED, removed, false);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut ::flatbuffers::FlatBufferBuilder<'a, A>) -> QuotaBuilder<'a, 'b, A> {
+    let start = _fbb.start_table();
+    QuotaBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> ::flatbuffers::WIPOffset<Quota<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    self.fbb_.required(o, Quota::VT_ENTITY,"entity");
+    self.fbb_.required(o, Quota::VT_NAME,"name");
+    ::flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl ::core::fmt::Debug for Quota<'_> {
+  fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+    let mut ds = f.debug_struct("Quota");
+      ds.field("entity", &self.entity());
+      ds.field("name", &self.name());
+      ds.field("value", &self.value());
+      ds.field("removed", &self.removed());
+      ds.finish()
+  }
+}
 pub enum RecordOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -1471,6 +1738,20 @@ impl<'a> Record<'a> {
     }
   }
 
+  #[inline]
+  #[allow(non_snake_case)]
+  pub fn body_as_quota(&self) -> Option<Quota<'a>> {
+    if self.body_type() == Body::Quota {
+      let u = self.body();
+      // Safety:
+      // Created from a valid Table for this object
+      // Which contains a valid union in this slot
+      Some(unsafe { Quota::init_from_table(u) })
+    } else {
+      None
+    }
+  }
+
 }
 
 impl ::flatbuffers::Verifiable for Record<'_> {
@@ -1489,6 +1770,7 @@ impl ::flatbuffers::Verifiable for Record<'_> {
           Body::Broker => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<Broker>>("Body::Broker", pos),
           Body::LeaderEpochs => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<LeaderEpochs>>("Body::LeaderEpochs", pos),
           Body::Feature => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<Feature>>("Body::Feature", pos),
+          Body::Quota => v.verify_union_variant::<::flatbuffers::ForwardsUOffset<Quota>>("Body::Quota", pos),
           _ => Ok(()),
         }
      })?
@@ -1595,6 +1877,13 @@ impl ::core::fmt::Debug for Record<'_> {
         },
         Body::Feature => {
           if let Some(x) = self.body_as_feature() {
+            ds.field("body", &x)
+          } else {
+            ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")
+          }
+        },
+        Body::Quota => {
+          if let Some(x) = self.body_as_quota() {
             ds.field("body", &x)
           } else {
             ds.field("body", &"InvalidFlatbuffer: Union discriminant does not match value.")

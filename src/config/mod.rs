@@ -3,7 +3,9 @@
 //!
 //! Everything comes in as text: nothing here reads a file, the environment or a clock.
 
+mod alteration;
 mod broker;
+mod client_metrics;
 mod definition;
 mod definitions;
 mod describe;
@@ -14,15 +16,18 @@ mod layers;
 mod listener;
 mod nearest;
 mod properties;
+mod quota;
 mod reader;
 mod topic;
 mod value;
 
+pub use alteration::{Operation, Unalterable, altered_list, check_alterable};
 pub use broker::{
     BrokerSettings, ClassicGroups, ConsumerGroups, LogFormat, Machine, NetworkSettings,
     OffsetSettings, OperationSettings, QuotaSettings, Resolved, Sources, StorageSettings,
     TopicCreation, Validation,
 };
+pub use client_metrics::ClientMetricsSettings;
 pub use definition::{Allowed, Definition, Effect, Inherited, Kind, Update};
 pub use definitions::{
     address_quotas, broker_setting, broker_settings, broker_throttles, client_metrics_settings,
@@ -38,6 +43,7 @@ pub use group::{
 };
 pub use listener::{Endpoint, Listener, SecurityProtocol};
 pub use properties::{Properties, PropertiesError, Property};
+pub use quota::{check_quota, quota};
 pub use topic::{
     CleanupSettings, Compression, Durability, SegmentSettings, Timestamps, TopicSettings,
 };

@@ -1,18 +1,16 @@
 //! Creating topics: by counts or by assignments, with settings.
 
 use core::fmt;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::placement::{self, InvalidAssignment, PARTITIONS_MAX};
 use super::{Answer, Decision, Policy};
+use crate::config::TopicSettings;
 use crate::metadata::{
-    Image, InvalidTopicName, MetadataRecord, PartitionState, name_in_metrics, resource_type,
-    validate_topic_name,
+    Image, InvalidTopicName, MetadataRecord, name_in_metrics, resource_type, validate_topic_name,
 };
 use crate::prng::Prng;
-use crate::types::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
-
-/// More partitions in one request are refused, as by Kafka.
-const PARTITIONS_MAX: i32 = 10_000;
+use crate::types::{NodeId, PartitionIndex, Uuid};
 
 /// A topic to be created.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -69,8 +67,10 @@ pub enum CreateTopicError {
         /// How many brokers there are.
         brokers: usize,
     },
-    /// The assignment is not one.
-    Assignment(&'static str),
+    /// A partition's assignment is not one.
+    Assignment(InvalidAssignment),
+    /// The assigned partitions are not 0, 1, 2 and so on, each once.
+    Numbering,
     /// A setting is wrong.
     Setting(String),
     /// The request makes more partitions than one command may.
@@ -103,7 +103,11 @@ impl fmt::Display for CreateTopicError {
                 "one request may create {PARTITIONS_MAX} partitions in all: create the topics in \
                  several requests"
             ),
-            Self::Assignment(reason) | Self::Request(reason) => f.write_str(reason),
+            Self::Assignment(error) => write!(f, "{error}"),
+            Self::Numbering => {
+                f.write_str("the assigned partitions are not numbered 0, 1, 2 and so on, each once")
+            }
+            Self::Request(reason) => f.write_str(reason),
             Self::Setting(reason) => f.write_str(reason),
         }
     }
@@ -198,7 +202,8 @@ fn plan(image: &Image, policy: &Policy<'_>, topic: &NewTopic) -> Result<Plan, Cr
         };
         settings.insert(name.clone(), value.clone());
     }
-    (policy.check_settings)(&settings).map_err(CreateTopicError::Setting)?;
+    TopicSettings::resolve(&settings, policy.settings)
+        .map_err(|error| CreateTopicError::Setting(error.to_string()))?;
     Ok(Plan { replicas, settings })
 }
 
@@ -207,24 +212,19 @@ fn spread(
     policy: &Policy<'_>,
     topic: &NewTopic,
 ) -> Result<Vec<Vec<NodeId>>, CreateTopicError> {
-    let count = if topic.partitions == -1 { policy.default_partitions } else { topic.partitions };
+    let defaults = &policy.settings.topic_creation;
+    let count = if topic.partitions == -1 { defaults.partitions } else { topic.partitions };
     if !(1..=PARTITIONS_MAX).contains(&count) {
         return Err(CreateTopicError::Partitions(topic.partitions));
     }
     let wanted = match topic.replication_factor {
-        -1 => policy.default_replication_factor,
+        -1 => defaults.replication_factor,
         other => other,
     };
-    let brokers: Vec<NodeId> = image.brokers.keys().copied().collect();
-    let factor = usize::try_from(wanted).ok().filter(|factor| (1..=brokers.len()).contains(factor));
-    let Some(factor) = factor else {
-        return Err(CreateTopicError::ReplicationFactor { wanted, brokers: brokers.len() });
-    };
-    let start = brokers.iter().position(|broker| *broker == policy.broker).unwrap_or(0);
-    let replicas = |partition: usize| {
-        (0..factor).map(|replica| brokers[(start + partition + replica) % brokers.len()]).collect()
-    };
-    Ok((0..count as usize).map(replicas).collect())
+    let brokers = image.brokers.len();
+    let factor = usize::try_from(wanted).ok().filter(|factor| (1..=brokers).contains(factor));
+    let factor = factor.ok_or(CreateTopicError::ReplicationFactor { wanted, brokers })?;
+    Ok(placement::spread(image, policy, 0, count as usize, factor))
 }
 
 fn assigned(image: &Image, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, CreateTopicError> {
@@ -237,30 +237,18 @@ fn assigned(image: &Image, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, CreateT
     let mut by_index = BTreeMap::new();
     for (index, replicas) in &topic.assignments {
         if by_index.insert(*index, replicas.clone()).is_some() {
-            return Err(CreateTopicError::Assignment("a partition is assigned twice"));
+            return Err(CreateTopicError::Numbering);
         }
     }
     let consecutive = by_index.keys().copied().eq(0..topic.assignments.len() as i32);
     if !consecutive {
-        return Err(CreateTopicError::Assignment(
-            "the assigned partitions are not numbered 0, 1, 2 and so on",
-        ));
+        return Err(CreateTopicError::Numbering);
     }
-    let first = by_index.values().next().map_or(0, Vec::len);
+    let mut factor = None;
     for replicas in by_index.values() {
-        let distinct: BTreeSet<_> = replicas.iter().collect();
-        let reason = if replicas.is_empty() {
-            "a partition is assigned to no broker"
-        } else if distinct.len() < replicas.len() {
-            "a partition is assigned to one broker twice"
-        } else if replicas.iter().any(|broker| !image.brokers.contains_key(broker)) {
-            "a partition is assigned to a broker that is not registered"
-        } else if replicas.len() != first {
-            "the assigned partitions have different numbers of replicas"
-        } else {
-            continue;
-        };
-        return Err(CreateTopicError::Assignment(reason));
+        placement::check_assignment(image, replicas, factor)
+            .map_err(CreateTopicError::Assignment)?;
+        factor = Some(replicas.len());
     }
     Ok(by_index.into_values().collect())
 }
@@ -276,14 +264,7 @@ fn create(
     let name = topic.name.clone();
     records.push(MetadataRecord::Topic { id, name: name.clone() });
     for (partition, replicas) in (0..).map(PartitionIndex::new).zip(&plan.replicas) {
-        let state = PartitionState {
-            replicas: replicas.clone(),
-            in_sync_replicas: replicas.clone(),
-            leader: replicas[0],
-            leader_epoch: LeaderEpoch::new(0),
-            partition_epoch: 0,
-            log_directory: policy.log_directory,
-        };
+        let state = placement::new_partition(policy, replicas);
         records.push(MetadataRecord::Partition { topic: id, partition, state });
     }
     for (setting, value) in &plan.settings {

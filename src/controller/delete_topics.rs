@@ -1,7 +1,7 @@
 //! Deleting topics.
 
 use core::fmt;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::{Answer, Decision, Policy};
 use crate::metadata::{Image, MetadataRecord};
@@ -14,6 +14,8 @@ pub enum TopicReference {
     Name(String),
     /// By id.
     Id(Uuid),
+    /// By both, or by neither.
+    Unclear,
 }
 
 /// Why a topic is not deleted.
@@ -25,6 +27,8 @@ pub enum DeleteTopicError {
     UnknownId,
     /// The request names it twice.
     Duplicate,
+    /// The request gives both a name and an id, or neither.
+    Unclear,
     /// `delete.topic.enable` is false.
     Disabled,
 }
@@ -35,27 +39,31 @@ impl fmt::Display for DeleteTopicError {
             Self::UnknownName => "there is no topic of this name",
             Self::UnknownId => "there is no topic of this id",
             Self::Duplicate => "the request names the topic twice",
+            Self::Unclear => "a topic is named either by its name or by its id",
             Self::Disabled => "topics cannot be deleted while delete.topic.enable is false",
         })
     }
 }
 
 pub(super) fn decide(image: &Image, policy: &Policy<'_>, topics: &[TopicReference]) -> Decision {
+    let find = |reference: &TopicReference| match reference {
+        TopicReference::Name(name) => image.topic_named(name).ok_or(DeleteTopicError::UnknownName),
+        TopicReference::Id(id) => image.topic(*id).ok_or(DeleteTopicError::UnknownId),
+        TopicReference::Unclear => Err(DeleteTopicError::Unclear),
+    };
+    let found: Vec<_> = topics.iter().map(find).collect();
+    let mut named = BTreeMap::<Uuid, usize>::new();
+    for topic in found.iter().flatten() {
+        *named.entry(topic.id).or_default() += 1;
+    }
     let mut records: Vec<MetadataRecord> = Vec::new();
-    let mut removed = BTreeSet::new();
     let mut results = Vec::new();
-    for reference in topics {
-        let found = match reference {
-            TopicReference::Name(name) => {
-                image.topic_named(name).ok_or(DeleteTopicError::UnknownName)
-            }
-            TopicReference::Id(id) => image.topic(*id).ok_or(DeleteTopicError::UnknownId),
-        };
+    for found in found {
         results.push(found.and_then(|topic| {
-            if !policy.deletion_allowed {
+            if !policy.settings.topic_creation.deletion {
                 return Err(DeleteTopicError::Disabled);
             }
-            if !removed.insert(topic.id) {
+            if named[&topic.id] > 1 {
                 return Err(DeleteTopicError::Duplicate);
             }
             records.push(MetadataRecord::TopicRemoval { id: topic.id });

@@ -1,18 +1,29 @@
 //! Decides changes of the cluster: a command and the image give records and an answer. Nothing is
 //! changed here; the records become true once they are decided and applied.
 
+mod alter_quotas;
+mod alter_settings;
+mod create_partitions;
 mod create_topics;
 mod delete_topics;
+mod features;
+mod placement;
 mod start;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
-
+use crate::config::BrokerSettings;
 use crate::metadata::{Image, MetadataRecord};
 use crate::prng::Prng;
 use crate::types::{NodeId, ProducerId, Uuid};
 
+pub use self::alter_quotas::{QUOTA_ENTITY_TYPES, QuotaAlteration};
+pub use self::alter_settings::{AlterSettingsError, Alteration, SettingChange};
+pub use self::create_partitions::{CreatePartitionsError, NewPartitions};
 pub use self::create_topics::{CreateTopicError, CreatedTopic, NewTopic};
 pub use self::delete_topics::{DeleteTopicError, TopicReference};
+pub use self::features::{FEATURES, Feature, FeatureUpdate, FeatureUpdateError};
+pub use self::placement::{InvalidAssignment, check_assignment};
 
 /// Producer ids handed to a shard at a time, as Kafka hands them to brokers.
 pub const PRODUCER_IDS_PER_BLOCK: i64 = 1000;
@@ -32,6 +43,34 @@ pub enum Command {
         /// The topics.
         topics: Vec<TopicReference>,
     },
+    /// Add partitions to topics.
+    CreatePartitions {
+        /// The topics.
+        topics: Vec<NewPartitions>,
+        /// Only say what would happen.
+        validate_only: bool,
+    },
+    /// Alter settings.
+    AlterSettings {
+        /// Resource by resource.
+        alterations: Vec<Alteration>,
+        /// Only say what would happen.
+        validate_only: bool,
+    },
+    /// Alter quotas.
+    AlterQuotas {
+        /// Entity by entity.
+        alterations: Vec<QuotaAlteration>,
+        /// Only say what would happen.
+        validate_only: bool,
+    },
+    /// Move features to other levels: all of them or none.
+    UpdateFeatures {
+        /// The features.
+        updates: Vec<FeatureUpdate>,
+        /// Only say what would happen.
+        validate_only: bool,
+    },
     /// Hand out a block of producer ids.
     AllocateProducerIds,
     /// A broker has started.
@@ -50,6 +89,14 @@ pub enum Answer {
     Created(Vec<Result<CreatedTopic, CreateTopicError>>),
     /// To [`Command::DeleteTopics`]: name and id of each.
     Deleted(Vec<Result<(String, Uuid), DeleteTopicError>>),
+    /// To [`Command::CreatePartitions`].
+    PartitionsCreated(Vec<Result<(), CreatePartitionsError>>),
+    /// To [`Command::AlterSettings`].
+    Altered(Vec<Result<(), AlterSettingsError>>),
+    /// To [`Command::AlterQuotas`]: what is wrong with the request, if anything.
+    QuotasAltered(Vec<Result<(), String>>),
+    /// To [`Command::UpdateFeatures`]. One that could be done was not if another could not.
+    FeaturesUpdated(Vec<Result<(), FeatureUpdateError>>),
     /// To [`Command::AllocateProducerIds`]: the first of a block.
     ProducerIds(ProducerId),
     /// To [`Command::StartBroker`].
@@ -65,23 +112,14 @@ pub struct Decision {
     pub answer: Answer,
 }
 
-/// Checks a topic's settings; the text says what is wrong.
-pub type SettingsCheck<'a> = dyn Fn(&BTreeMap<String, String>) -> Result<(), String> + 'a;
-
 /// What the controller has to know beside the image.
 pub struct Policy<'a> {
-    /// `num.partitions`.
-    pub default_partitions: i32,
-    /// `default.replication.factor`.
-    pub default_replication_factor: i16,
-    /// `delete.topic.enable`.
-    pub deletion_allowed: bool,
+    /// The settings of the broker, under which all others are.
+    pub settings: &'a BrokerSettings,
     /// The broker that gets the partitions, and its log directory.
     pub broker: NodeId,
     /// The log directory that new partitions go to.
     pub log_directory: Uuid,
-    /// Checks a topic's settings.
-    pub check_settings: &'a SettingsCheck<'a>,
 }
 
 /// Decides a command.
@@ -91,6 +129,18 @@ pub fn decide(image: &Image, policy: &Policy<'_>, prng: &mut Prng, command: &Com
             create_topics::decide(image, policy, prng, topics, *validate_only)
         }
         Command::DeleteTopics { topics } => delete_topics::decide(image, policy, topics),
+        Command::CreatePartitions { topics, validate_only } => {
+            create_partitions::decide(image, policy, topics, *validate_only)
+        }
+        Command::AlterSettings { alterations, validate_only } => {
+            alter_settings::decide(image, policy, alterations, *validate_only)
+        }
+        Command::AlterQuotas { alterations, validate_only } => {
+            alter_quotas::decide(image, alterations, *validate_only)
+        }
+        Command::UpdateFeatures { updates, validate_only } => {
+            features::decide(image, updates, *validate_only)
+        }
         Command::AllocateProducerIds => {
             let first = image.next_producer_id;
             let next = ProducerId::new(first.get() + PRODUCER_IDS_PER_BLOCK);

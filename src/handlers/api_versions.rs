@@ -6,8 +6,9 @@
 
 use super::context::{Context, Frame, Handled};
 use super::table;
+use crate::controller::FEATURES;
 use crate::protocol::messages::api_versions::{
-    ApiVersion, ApiVersionsRequest, ApiVersionsResponse,
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
 };
 use crate::protocol::{ApiKey, Array, ErrorCode, Message as _};
 
@@ -52,7 +53,28 @@ fn respond(ctx: &mut Context<'_>, frame: &Frame<'_>, error_code: i16) -> Handled
             max_version: *versions.end(),
         })
         .collect();
-    let response =
-        ApiVersionsResponse { error_code, api_keys: Array::new(&keys), ..Default::default() };
+    let image = std::sync::Arc::clone(ctx.image);
+    let supported = FEATURES.map(|feature| SupportedFeatureKey {
+        name: feature.name,
+        min_version: feature.level_min,
+        max_version: feature.level_max,
+    });
+    let finalized: Vec<FinalizedFeatureKey<'_>> = image
+        .features
+        .iter()
+        .map(|(name, level)| FinalizedFeatureKey {
+            name,
+            max_version_level: *level,
+            min_version_level: *level,
+        })
+        .collect();
+    let response = ApiVersionsResponse {
+        error_code,
+        api_keys: Array::new(&keys),
+        supported_features: Array::new(&supported),
+        finalized_features_epoch: image.at.index as i64,
+        finalized_features: Array::new(&finalized),
+        ..Default::default()
+    };
     ctx.respond(frame, &response)
 }

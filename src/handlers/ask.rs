@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::job::{Job, JobResult};
-use super::peer::{Answer, Ask, AskError, Bounds, FoundRecord, ReadResult};
+use super::peer::{ActiveProducer, Answer, Ask, AskError, Bounds, FoundRecord, ReadResult};
 use crate::log::{FoundBatch, ReadError, ReadLimits};
 use crate::partition::{Partition, Waiter};
 use crate::store::{Outcome, ReadAnswer, ReadDone, ReadFailure, ReadOutcome, Reply};
@@ -54,6 +54,8 @@ impl Context<'_> {
                 let checked = check_epoch(partition, current_leader_epoch);
                 Some(Answer::EpochEnd(checked.map(|()| epoch_end(partition, epoch))))
             }
+            Ask::Size => Some(Answer::Size(Ok(self.store.partition(slot).log.size_bytes()))),
+            Ask::Producers => Some(Answer::Producers(Ok(producers(self.store.partition(slot))))),
         }
     }
 
@@ -163,6 +165,8 @@ fn not_here(ask: &Ask) -> Option<Answer> {
         Ask::Bounds { .. } => Some(Answer::Bounds(Err(error))),
         Ask::Find { .. } => Some(Answer::Found(Err(error))),
         Ask::EpochEnd { .. } => Some(Answer::EpochEnd(Err(error))),
+        Ask::Size => Some(Answer::Size(Err(error))),
+        Ask::Producers => Some(Answer::Producers(Err(error))),
         Ask::Watch { .. } | Ask::Unwatch { .. } => None,
     }
 }
@@ -191,4 +195,16 @@ fn bounds(partition: &Partition) -> Bounds {
 fn epoch_end(partition: &Partition, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
     let end = partition.high_watermark().offset;
     partition.epochs.end_of(epoch, partition.leader_epoch, end)
+}
+
+fn producers(partition: &Partition) -> Vec<ActiveProducer> {
+    let producers = partition.producers.sorted().into_iter();
+    producers
+        .map(|(id, entry)| ActiveProducer {
+            id,
+            epoch: entry.epoch,
+            last_sequence: entry.batches.last().map_or(-1, |batch| batch.last_sequence),
+            last_timestamp: entry.last_timestamp,
+        })
+        .collect()
 }

@@ -24,8 +24,9 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
     };
     let names = request.topic_names.iter().map(|name| TopicReference::Name(name.to_owned()));
     let states = request.topics.iter().map(|state| match state.name {
-        Some(name) => TopicReference::Name(name.to_owned()),
-        None => TopicReference::Id(state.topic_id),
+        Some(name) if state.topic_id == Uuid::ZERO => TopicReference::Name(name.to_owned()),
+        None if state.topic_id != Uuid::ZERO => TopicReference::Id(state.topic_id),
+        _ => TopicReference::Unclear,
     });
     let topics: Vec<TopicReference> = names.chain(states).collect();
     ctx.command(Command::DeleteTopics { topics: topics.clone() });
@@ -73,5 +74,6 @@ fn named(reference: &TopicReference) -> DeletableTopicResult<'_> {
         TopicReference::Id(id) => {
             DeletableTopicResult { name: None, topic_id: *id, ..Default::default() }
         }
+        TopicReference::Unclear => DeletableTopicResult { name: None, ..Default::default() },
     }
 }

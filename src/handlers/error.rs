@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use super::peer::AskError;
 use super::session::SessionError;
-use crate::controller::{CreateTopicError, DeleteTopicError};
+use crate::controller::{
+    AlterSettingsError, CreatePartitionsError, CreateTopicError, DeleteTopicError,
+    FeatureUpdateError,
+};
 use crate::protocol::ErrorCode;
 use crate::record::Invalid;
 use crate::store::AppendError;
@@ -137,7 +140,9 @@ pub(super) fn create_topic_error_code(error: &CreateTopicError) -> ErrorCode {
         CreateTopicError::Duplicate(_) | CreateTopicError::Request(_) => ErrorCode::InvalidRequest,
         CreateTopicError::Partitions(_) => ErrorCode::InvalidPartitions,
         CreateTopicError::ReplicationFactor { .. } => ErrorCode::InvalidReplicationFactor,
-        CreateTopicError::Assignment(_) => ErrorCode::InvalidReplicaAssignment,
+        CreateTopicError::Assignment(_) | CreateTopicError::Numbering => {
+            ErrorCode::InvalidReplicaAssignment
+        }
         CreateTopicError::Setting(_) => ErrorCode::InvalidConfig,
         CreateTopicError::TooMany => ErrorCode::PolicyViolation,
     }
@@ -148,7 +153,41 @@ pub(super) fn delete_topic_error_code(error: DeleteTopicError) -> ErrorCode {
     match error {
         DeleteTopicError::UnknownName => ErrorCode::UnknownTopicOrPartition,
         DeleteTopicError::UnknownId => ErrorCode::UnknownTopicId,
-        DeleteTopicError::Duplicate => ErrorCode::InvalidRequest,
+        DeleteTopicError::Duplicate | DeleteTopicError::Unclear => ErrorCode::InvalidRequest,
         DeleteTopicError::Disabled => ErrorCode::TopicDeletionDisabled,
+    }
+}
+
+/// The code for a topic that got no partitions.
+pub(super) fn create_partitions_error_code(error: &CreatePartitionsError) -> ErrorCode {
+    match error {
+        CreatePartitionsError::Duplicate => ErrorCode::InvalidRequest,
+        CreatePartitionsError::UnknownTopic => ErrorCode::UnknownTopicOrPartition,
+        CreatePartitionsError::NoGrowth { .. } => ErrorCode::InvalidPartitions,
+        CreatePartitionsError::Assignments { .. } | CreatePartitionsError::Assignment(_) => {
+            ErrorCode::InvalidReplicaAssignment
+        }
+        CreatePartitionsError::TooMany => ErrorCode::PolicyViolation,
+    }
+}
+
+/// The code for settings that were not altered.
+pub(super) fn alter_settings_error_code(error: &AlterSettingsError) -> ErrorCode {
+    match error {
+        AlterSettingsError::Request(_) => ErrorCode::InvalidRequest,
+        AlterSettingsError::Setting(_) => ErrorCode::InvalidConfig,
+        AlterSettingsError::TopicName(_) => ErrorCode::InvalidTopicException,
+        AlterSettingsError::UnknownTopic(_) => ErrorCode::UnknownTopicOrPartition,
+    }
+}
+
+/// The code for a feature that stays where it is.
+pub(super) fn feature_update_error_code(error: &FeatureUpdateError) -> ErrorCode {
+    match error {
+        FeatureUpdateError::Duplicate(_) => ErrorCode::InvalidRequest,
+        FeatureUpdateError::Unknown(_)
+        | FeatureUpdateError::Level(..)
+        | FeatureUpdateError::Downgrade { .. }
+        | FeatureUpdateError::Required(_) => ErrorCode::InvalidUpdateVersion,
     }
 }

@@ -21,7 +21,7 @@ use crate::types::Uuid;
 
 /// The bits of every operation on a cluster, and on a topic: nobody is refused anything yet.
 const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
-const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
+pub(super) const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// Not asked for.
 const NO_OPERATIONS: i32 = i32::MIN;
 

@@ -1,19 +1,37 @@
 //! One file per API: what a request means, which partitions or who else has to be asked, and what
 //! the response is. Only here do domain errors become Kafka codes.
 
+mod acls;
+mod alter_client_quotas;
+mod alter_configs;
+mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
 mod ask;
 mod context;
+mod create_partitions;
 mod create_topics;
+mod delegation_tokens;
 mod delete_topics;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
+mod describe_log_dirs;
+mod describe_producers;
+mod describe_quorum;
+mod describe_topic_partitions;
+mod describe_transactions;
+mod describe_user_scram_credentials;
+mod elect_leaders;
 mod error;
 mod fetch;
 mod find_coordinator;
 mod init_producer_id;
 mod job;
+mod list_config_resources;
 mod list_offsets;
+mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offset_for_leader_epoch;
 mod operation;
@@ -22,7 +40,10 @@ mod produce;
 mod producer_ids;
 mod session;
 mod table;
+mod telemetry;
 mod topics;
+mod unregister_broker;
+mod update_features;
 
 use crate::protocol::{ApiKey, RequestHeader};
 use crate::record::Invalid;
@@ -113,6 +134,8 @@ impl Operation {
             Kind::Fetch(fetch) => fetch.answered(ctx, item, answer) == fetch::Progress::Done,
             Kind::ListOffsets(list) => list.answered(item, answer),
             Kind::OffsetForLeaderEpoch(epochs) => epochs.answered(item, answer),
+            Kind::DescribeLogDirs(directories) => directories.answered(item, answer),
+            Kind::DescribeProducers(producers) => producers.answered(item, answer),
             other => unreachable!("{other:?} asks no partition"),
         };
         if !done {
@@ -125,6 +148,10 @@ impl Operation {
             Kind::Fetch(fetch) => fetch.respond(ctx, correlation_id),
             Kind::ListOffsets(list) => list.respond(ctx.responder, correlation_id),
             Kind::OffsetForLeaderEpoch(epochs) => epochs.respond(ctx.responder, correlation_id),
+            Kind::DescribeLogDirs(directories) => directories.respond(ctx, correlation_id),
+            Kind::DescribeProducers(producers) => {
+                producers.respond(ctx.responder, correlation_id);
+            }
             other => unreachable!("{other:?} asks no partition"),
         }
         Settled::Responded
@@ -141,6 +168,10 @@ impl Operation {
             Kind::Metadata(metadata) => metadata.commanded(ctx, answer, correlation_id),
             Kind::CreateTopics(create) => create.commanded(ctx, answer, correlation_id),
             Kind::DeleteTopics(delete) => delete.commanded(ctx, answer, correlation_id),
+            Kind::CreatePartitions(create) => create.commanded(ctx, answer, correlation_id),
+            Kind::AlterConfigs(alter) => alter.commanded(ctx, answer, correlation_id),
+            Kind::AlterClientQuotas(alter) => alter.commanded(ctx, answer, correlation_id),
+            Kind::UpdateFeatures(update) => update.commanded(ctx, answer, correlation_id),
             Kind::InitProducerId(init) => init.commanded(ctx, answer, correlation_id),
             other => unreachable!("{other:?} asks no controller"),
         }

@@ -5,14 +5,20 @@ use std::collections::BTreeSet;
 
 use slab::Slab;
 
+use super::alter_client_quotas::AlterClientQuotas;
+use super::alter_configs::AlterConfigs;
+use super::create_partitions::CreatePartitions;
 use super::create_topics::CreateTopics;
 use super::delete_topics::DeleteTopics;
+use super::describe_log_dirs::DescribeLogDirs;
+use super::describe_producers::DescribeProducers;
 use super::fetch::Fetch;
 use super::init_producer_id::InitProducerId;
 use super::list_offsets::ListOffsets;
 use super::metadata::Metadata;
 use super::offset_for_leader_epoch::OffsetForLeaderEpoch;
 use super::produce::Produce;
+use super::update_features::UpdateFeatures;
 use crate::connection::Turn;
 use crate::protocol::ApiKey;
 use crate::types::{ConnectionId, Instant};
@@ -34,6 +40,18 @@ pub enum Kind {
     CreateTopics(Box<CreateTopics>),
     /// DeleteTopics.
     DeleteTopics(Box<DeleteTopics>),
+    /// CreatePartitions.
+    CreatePartitions(Box<CreatePartitions>),
+    /// AlterConfigs and IncrementalAlterConfigs.
+    AlterConfigs(Box<AlterConfigs>),
+    /// AlterClientQuotas.
+    AlterClientQuotas(Box<AlterClientQuotas>),
+    /// UpdateFeatures.
+    UpdateFeatures(Box<UpdateFeatures>),
+    /// DescribeLogDirs.
+    DescribeLogDirs(Box<DescribeLogDirs>),
+    /// DescribeProducers.
+    DescribeProducers(Box<DescribeProducers>),
     /// InitProducerId.
     InitProducerId(InitProducerId),
 }
@@ -47,9 +65,12 @@ impl Kind {
             Self::Fetch(fetch) => fetch.memory_bytes(),
             Self::ListOffsets(list) => list.memory_bytes(),
             Self::OffsetForLeaderEpoch(epochs) => epochs.memory_bytes(),
+            Self::DescribeLogDirs(directories) => directories.memory_bytes(),
+            Self::DescribeProducers(producers) => producers.memory_bytes(),
             // These wait for the controller, which answers soon.
             Self::Metadata(_) | Self::CreateTopics(_) | Self::DeleteTopics(_) => 0,
-            Self::InitProducerId(_) => 0,
+            Self::CreatePartitions(_) | Self::AlterConfigs(_) | Self::AlterClientQuotas(_) => 0,
+            Self::UpdateFeatures(_) | Self::InitProducerId(_) => 0,
         }
     }
 }

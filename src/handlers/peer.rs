@@ -4,7 +4,7 @@ use crate::io::MemoryRange;
 use crate::log::{Parts, TimestampTarget};
 use crate::record::BatchHeader;
 use crate::store::{AppendAnswer, AppendError};
-use crate::types::{LeaderEpoch, Offset, Timestamp, TopicPartition};
+use crate::types::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TopicPartition};
 
 /// A question about a partition, for the shard that owns it.
 #[derive(Debug)]
@@ -60,6 +60,10 @@ pub enum Ask {
         /// As for [`Ask::Read`].
         current_leader_epoch: LeaderEpoch,
     },
+    /// How many bytes it has on disk.
+    Size,
+    /// The producers that it remembers.
+    Producers,
 }
 
 /// Why a question cannot be answered.
@@ -113,6 +117,19 @@ pub struct FoundRecord {
     pub leader_epoch: LeaderEpoch,
 }
 
+/// A producer that a partition remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ActiveProducer {
+    /// Its id.
+    pub id: ProducerId,
+    /// The newest epoch that wrote.
+    pub epoch: ProducerEpoch,
+    /// The sequence of the last record; -1 when no batch is remembered.
+    pub last_sequence: i32,
+    /// The timestamp of its last batch.
+    pub last_timestamp: Timestamp,
+}
+
 /// An answer.
 #[derive(Debug)]
 pub enum Answer {
@@ -126,6 +143,10 @@ pub enum Answer {
     Found(Result<Option<FoundRecord>, AskError>),
     /// To [`Ask::EpochEnd`]: the epoch found and its end, if any.
     EpochEnd(Result<Option<(LeaderEpoch, Offset)>, AskError>),
+    /// To [`Ask::Size`].
+    Size(Result<u64, AskError>),
+    /// To [`Ask::Producers`], by id.
+    Producers(Result<Vec<ActiveProducer>, AskError>),
 }
 
 impl From<AppendError> for Answer {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::quota::{QuotaEntity, QuotaValue, Quotas};
 use super::record::{
     Broker, LogIndex, MetadataEntry, MetadataRecord, PartitionState, decode_snapshot,
     encode_snapshot,
@@ -41,6 +42,8 @@ pub struct Image {
     pub removed: BTreeSet<Uuid>,
     /// The levels of features.
     pub features: BTreeMap<String, i16>,
+    /// The quotas of everybody who has some.
+    pub quotas: Arc<BTreeMap<QuotaEntity, Quotas>>,
     topics: Map<Uuid, Arc<Topic>>,
     by_name: BTreeMap<Arc<str>, Uuid>,
     /// Settings of everything but topics.
@@ -66,6 +69,7 @@ impl Image {
             next_producer_id: ProducerId::new(0),
             removed: BTreeSet::new(),
             features: BTreeMap::new(),
+            quotas: Arc::default(),
             topics: Map::default(),
             by_name: BTreeMap::new(),
             settings: BTreeMap::new(),
@@ -95,6 +99,14 @@ impl Image {
     /// A resource's own settings, other than a topic's.
     pub fn settings(&self, resource_type: i8, resource: &str) -> Option<&Arc<Settings>> {
         self.settings.get(&(resource_type, resource.to_owned()))
+    }
+
+    /// The resources of a type that have settings of their own, other than topics, by name.
+    pub fn resources(&self, resource_type: i8) -> impl Iterator<Item = &str> {
+        let of_type = self.settings.range((resource_type, String::new())..);
+        of_type
+            .take_while(move |((found, _), _)| *found == resource_type)
+            .map(|((_, resource), _)| resource.as_str())
     }
 
     /// The image after an entry.
@@ -143,6 +155,10 @@ impl Image {
             }
             MetadataRecord::LeaderEpochs { leader } => {
                 self.raise_epochs(*leader);
+                Ok(())
+            }
+            MetadataRecord::Quota { entity, name, value } => {
+                self.set_quota(entity, name, *value);
                 Ok(())
             }
             MetadataRecord::Feature { name, level } => {
@@ -199,7 +215,22 @@ impl Image {
             Some(value) => drop(settings.insert(name.to_owned(), value.to_owned())),
             None => drop(settings.remove(name)),
         }
+        if settings.is_empty() && resource_type != resource_type::TOPIC {
+            self.settings.remove(&(resource_type, resource.to_owned()));
+        }
         Ok(())
+    }
+
+    fn set_quota(&mut self, entity: &QuotaEntity, name: &str, value: Option<QuotaValue>) {
+        let all = Arc::make_mut(&mut self.quotas);
+        let quotas = all.entry(entity.clone()).or_default();
+        match value {
+            Some(value) => drop(quotas.insert(name.to_owned(), value)),
+            None => drop(quotas.remove(name)),
+        }
+        if quotas.is_empty() {
+            all.remove(entity);
+        }
     }
 
     fn raise_epochs(&mut self, leader: NodeId) {
@@ -240,6 +271,13 @@ impl Image {
                 resource: resource.clone(),
                 name: name.clone(),
                 value: Some(value.clone()),
+            }));
+        }
+        for (entity, quotas) in &*self.quotas {
+            records.extend(quotas.iter().map(|(name, value)| MetadataRecord::Quota {
+                entity: entity.clone(),
+                name: name.clone(),
+                value: Some(*value),
             }));
         }
         records.extend(self.removed.iter().map(|id| MetadataRecord::TopicRemoval { id: *id }));
@@ -298,6 +336,14 @@ mod tests {
         ]
     }
 
+    fn quota(user: Option<&str>, value: Option<f64>) -> MetadataRecord {
+        MetadataRecord::Quota {
+            entity: [("user".to_owned(), user.map(str::to_owned))].into(),
+            name: "request_percentage".to_owned(),
+            value: value.map(QuotaValue::new),
+        }
+    }
+
     fn filled() -> Image {
         let setting = |resource_type, resource: &str| MetadataRecord::Setting {
             resource_type,
@@ -320,6 +366,8 @@ mod tests {
         records.push(setting(resource_type::BROKER, ""));
         records.push(MetadataRecord::ProducerIds { next: ProducerId::new(1000) });
         records.push(MetadataRecord::Feature { name: "f".to_owned(), level: 2 });
+        records.push(quota(Some("u"), Some(2.5)));
+        records.push(quota(None, Some(1.0)));
         let removed = MetadataRecord::TopicRemoval { id: Uuid::from_halves(2, 2) };
         let image = Image::new(Uuid::from_halves(3, 3)).apply(&entry(1, records)).unwrap();
         image.apply(&entry(2, vec![removed])).unwrap()
@@ -348,6 +396,26 @@ mod tests {
         assert!(image.removed.contains(&Uuid::from_halves(2, 2)));
         let again = entry(3, topic(4, "two").to_vec());
         assert_eq!(image.apply(&again).unwrap().topic_count(), 2);
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_has_no_settings_and_no_quotas_any_more() {
+        let image = filled();
+        assert_eq!(image.resources(resource_type::BROKER).collect::<Vec<_>>(), [""]);
+        assert_eq!(image.resources(resource_type::GROUP).count(), 0);
+        assert_eq!(image.quotas.len(), 2);
+        let unset = MetadataRecord::Setting {
+            resource_type: resource_type::BROKER,
+            resource: String::new(),
+            name: "retention.ms".to_owned(),
+            value: None,
+        };
+        let entry = entry(3, vec![unset, quota(Some("u"), None)]);
+        assert_eq!(MetadataEntry::decode(&entry.encode()), Some(entry.clone()));
+        let image = image.apply(&entry).unwrap();
+        assert_eq!(image.resources(resource_type::BROKER).count(), 0);
+        assert_eq!(image.quotas.keys().next().unwrap()["user"], None);
+        assert_eq!(image.quotas.len(), 1);
     }
 
     #[test]

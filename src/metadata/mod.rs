@@ -2,10 +2,12 @@
 //! next. Every node that applies the same records has the same image.
 
 mod image;
+mod quota;
 mod record;
 mod topic_name;
 
 pub use self::image::{ApplyError, Image, Topic};
+pub use self::quota::{QuotaEntity, QuotaValue, Quotas};
 pub use self::record::{Broker, LogIndex, MetadataEntry, MetadataRecord, PartitionState};
 pub use self::topic_name::{InvalidTopicName, name_in_metrics, validate_topic_name};
 

@@ -2,6 +2,7 @@
 
 use flatbuffers::{FlatBufferBuilder, WIPOffset};
 
+use super::quota::{QuotaEntity, QuotaValue};
 use crate::formats::metadata as format;
 use crate::types::{BrokerEpoch, LeaderEpoch, NodeId, PartitionIndex, ProducerId, Uuid};
 
@@ -51,6 +52,15 @@ pub enum MetadataRecord {
     LeaderEpochs {
         /// The broker.
         leader: NodeId,
+    },
+    /// Somebody's quota has a value, or none any more.
+    Quota {
+        /// Whose.
+        entity: QuotaEntity,
+        /// The quota's name.
+        name: String,
+        /// The value.
+        value: Option<QuotaValue>,
     },
     /// A feature has this level.
     Feature {
@@ -170,6 +180,9 @@ fn encode_body(builder: &mut Builder<'_>, record: &MetadataRecord) -> Body {
             let body = format::LeaderEpochs::create(builder, &args);
             (format::Body::LeaderEpochs, body.as_union_value())
         }
+        MetadataRecord::Quota { entity, name, value } => {
+            (format::Body::Quota, encode_quota(builder, entity, name, *value))
+        }
         MetadataRecord::Feature { name, level } => {
             let name = Some(builder.create_string(name));
             let body =
@@ -214,6 +227,29 @@ fn encode_broker(
         rack: broker.rack.as_ref().map(|rack| builder.create_string(rack)),
     };
     format::Broker::create(builder, &args).as_union_value()
+}
+
+fn encode_quota(
+    builder: &mut Builder<'_>,
+    entity: &QuotaEntity,
+    name: &str,
+    value: Option<QuotaValue>,
+) -> WIPOffset<flatbuffers::UnionWIPOffset> {
+    let parts: Vec<_> = entity
+        .iter()
+        .map(|(kind, name)| {
+            let kind = Some(builder.create_string(kind));
+            let name = name.as_ref().map(|name| builder.create_string(name));
+            format::QuotaPart::create(builder, &format::QuotaPartArgs { kind, name })
+        })
+        .collect();
+    let args = format::QuotaArgs {
+        entity: Some(builder.create_vector(&parts)),
+        name: Some(builder.create_string(name)),
+        value: value.map_or(0.0, QuotaValue::get),
+        removed: value.is_none(),
+    };
+    format::Quota::create(builder, &args).as_union_value()
 }
 
 impl MetadataEntry {
@@ -309,6 +345,17 @@ fn decode_record(record: &format::Record<'_>) -> Option<MetadataRecord> {
         format::Body::LeaderEpochs => MetadataRecord::LeaderEpochs {
             leader: NodeId::new(record.body_as_leader_epochs()?.leader()),
         },
+        format::Body::Quota => {
+            let body = record.body_as_quota()?;
+            let part = |part: format::QuotaPart<'_>| {
+                (part.kind().to_owned(), part.name().map(str::to_owned))
+            };
+            MetadataRecord::Quota {
+                entity: body.entity().iter().map(part).collect(),
+                name: body.name().to_owned(),
+                value: (!body.removed()).then(|| QuotaValue::new(body.value())),
+            }
+        }
         format::Body::Feature => {
             let body = record.body_as_feature()?;
             MetadataRecord::Feature { name: body.name().to_owned(), level: body.level() }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::boot::{Asked, Boot, CLEAN_MARKER};
 use super::{Effect, Exit, Message, Shard};
-use crate::config::TopicSettings;
 use crate::consensus::SingleVoter;
 use crate::controller::{self, Answer, Command, Decision, Policy};
 use crate::handlers::{Identity, owner};
@@ -133,17 +132,8 @@ impl Director {
     }
 
     fn decide(&mut self, settings: &crate::config::BrokerSettings, command: &Command) -> Decision {
-        let check = |overrides: &std::collections::BTreeMap<String, String>| {
-            TopicSettings::resolve(overrides, settings).map(drop).map_err(|error| error.to_string())
-        };
-        let policy = Policy {
-            default_partitions: settings.topic_creation.partitions,
-            default_replication_factor: settings.topic_creation.replication_factor,
-            deletion_allowed: settings.topic_creation.deletion,
-            broker: self.identity.node,
-            log_directory: self.boot.directory_id,
-            check_settings: &check,
-        };
+        let policy =
+            Policy { settings, broker: self.identity.node, log_directory: self.boot.directory_id };
         controller::decide(&self.head, &policy, &mut self.prng, command)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Message, Shard};
 use crate::handlers::owner;
-use crate::metadata::{Image, Topic};
+use crate::metadata::{Image, Topic, resource_type};
 use crate::partition::Partition;
 use crate::types::{Now, PartitionIndex, ShardId, TopicPartition, Uuid};
 
@@ -16,7 +16,11 @@ impl Shard {
                 self.drop_topic(now, *id);
             }
         }
-        self.parts.topics.update(&image, changed, &self.parts.settings);
+        let mut changed = changed.to_vec();
+        if self.alter_settings(&image) {
+            changed.extend(image.topics().map(|topic| topic.id));
+        }
+        self.parts.topics.update(&image, &changed, &self.parts.settings);
         for topic in changed.iter().filter_map(|id| image.topic(*id)) {
             self.take_topic(topic);
         }
@@ -24,6 +28,32 @@ impl Shard {
         self.parts.image = image;
         self.unacknowledged.push(index);
         self.partitions_removed();
+    }
+
+    /// Takes over what an image alters of this broker's settings; answers whether it does.
+    pub(super) fn alter_settings(&mut self, image: &Image) -> bool {
+        let node = self.parts.identity.node.to_string();
+        let of = |image: &Image, resource: &str| {
+            image.settings(resource_type::BROKER, resource).cloned().unwrap_or_default()
+        };
+        let (for_all, for_this) = (of(image, ""), of(image, &node));
+        let before = &self.parts.image;
+        if for_all == of(before, "") && for_this == of(before, &node) {
+            return false;
+        }
+        match self.parts.settings.altered(&for_all, &for_this) {
+            Ok(settings) => {
+                self.parts.store.set_producer_expiry(settings.storage.producer_id_expiry);
+                self.parts.settings = Arc::new(settings);
+                true
+            }
+            // They fitted the file that the broker had when they were made: a changed file must not
+            // keep it from starting.
+            Err(errors) => {
+                tracing::warn!("settings altered while the broker ran are not used: {errors}");
+                false
+            }
+        }
     }
 
     fn drop_topic(&mut self, now: Now, topic: Uuid) {

@@ -68,6 +68,7 @@ impl Shard {
     ) {
         let directories: BTreeSet<&str> = directories.iter().map(String::as_str).collect();
         let ids: Vec<Uuid> = image.topics().map(|topic| topic.id).collect();
+        self.alter_settings(&image);
         self.parts.topics.update(&image, &ids, &self.parts.settings);
         let mut returning = Vec::new();
         for topic in image.topics() {

@@ -22,7 +22,7 @@ use self::checkpoint::Checkpointer;
 use self::reading::Reading;
 use self::removal::Removals;
 use self::space::Space;
-use crate::io::{DiskError, DiskQueue, DiskRequest, DiskResult, FileName};
+use crate::io::{DiskError, DiskQueue, DiskRequest, DiskResult, FileName, FreeSpace};
 use crate::log::Chunks;
 use crate::partition::{Partition, Waiter};
 use crate::planted::{Bug, planted};
@@ -155,6 +155,21 @@ impl Store {
     /// Sets the log directory's id, once it is known.
     pub fn set_log_directory_id(&mut self, id: Uuid) {
         self.config.log_directory_id = id;
+    }
+
+    /// Sets how long silent producers are remembered.
+    pub fn set_producer_expiry(&mut self, expiry: Duration) {
+        self.config.producer_expiry = expiry;
+    }
+
+    /// The log directory, with its id.
+    pub fn log_directory(&self) -> (&FileName, Uuid) {
+        (&self.config.log_directory, self.config.log_directory_id)
+    }
+
+    /// The space of the device, as it was seen last.
+    pub fn device_space(&self) -> Option<FreeSpace> {
+        self.space.last_seen()
     }
 
     /// Begins: makes the write-ahead log, looks at the space.

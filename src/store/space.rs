@@ -52,6 +52,11 @@ enum Reserve {
 }
 
 impl Space {
+    /// What was free at the last look.
+    pub(super) fn last_seen(&self) -> Option<FreeSpace> {
+        self.free
+    }
+
     pub(super) fn new(reserve_bytes: u64) -> Self {
         Self {
             reserve_bytes,

@@ -18,7 +18,7 @@ use millstream::types::Uuid;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends a request over a connection of its own; answers the frame of the response.
-fn ask<'a, M: Request<'a>>(address: SocketAddr, version: i16, request: &M) -> Vec<u8> {
+pub fn ask<'a, M: Request<'a>>(address: SocketAddr, version: i16, request: &M) -> Vec<u8> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut writer = Writer::new();
@@ -31,7 +31,7 @@ fn ask<'a, M: Request<'a>>(address: SocketAddr, version: i16, request: &M) -> Ve
     frame
 }
 
-fn decode<'a, R: Response<'a>>(frame: &'a [u8], version: i16) -> R {
+pub fn decode<'a, R: Response<'a>>(frame: &'a [u8], version: i16) -> R {
     let (_, body) = ResponseHeader::split_frame(frame, R::API, version).unwrap();
     R::decode_exact(body, version).unwrap()
 }

@@ -23,7 +23,9 @@ pub(super) fn configs(start: &Start, port: u16) -> Vec<ShardConfig> {
     let (settings, cores) = (&start.settings, usize::from(start.cores));
     let storage = &settings.storage;
     let (host, port) = start.told(port);
-    let root = FileName::new(&start.root);
+    // Clients are told of it, wherever the broker was started from.
+    let root = std::path::absolute(&start.root).unwrap_or_else(|_| (&start.root).into());
+    let root = FileName::new(&root.to_string_lossy());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut dice = Prng::new(now.as_nanos() as u64 ^ (u64::from(std::process::id()) << 32));
     let requests = storage.memory_bytes / REQUESTS_SHARE;

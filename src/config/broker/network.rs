@@ -15,6 +15,10 @@ pub struct NetworkSettings {
     pub fetch_bytes_max: u64,
     /// Fetch sessions that are remembered.
     pub fetch_sessions_max: usize,
+    /// Partitions in one answer to DescribeTopicPartitions.
+    pub partitions_described_max: usize,
+    /// The most bytes of metrics that a client may send at a time.
+    pub telemetry_bytes_max: i32,
     /// Connections that are open at a time.
     pub connections_max: u32,
     /// Connections that one address may have open at a time.
@@ -38,6 +42,8 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<NetworkSettings, SettingError>
         request_bytes_max: reader.whole("socket.request.max.bytes")?,
         fetch_bytes_max: reader.whole("fetch.max.bytes")?,
         fetch_sessions_max: reader.whole("max.incremental.fetch.session.cache.slots")?,
+        partitions_described_max: reader.whole("max.request.partition.size.limit")?,
+        telemetry_bytes_max: reader.whole("telemetry.max.bytes")?,
         connections_max: reader.whole("max.connections")?,
         connections_per_ip_max: reader.whole("max.connections.per.ip")?,
         connections_per_ip_overrides: per_ip_overrides(reader)?,

@@ -1,6 +1,6 @@
 //! Metrics, and the windows in which quotas are measured.
 
-use super::reasons::{JAVA, JMX, QUOTAS, TELEMETRY};
+use super::reasons::{JAVA, JMX, QUOTAS};
 use crate::config::definition::{
     Allowed::{Any, ItemsOrNone},
     Definition,
@@ -26,7 +26,7 @@ pub(super) static ROWS: &[Definition] = &[
         "How long each of those samples is."),
     row("metrics.recording.level", Text, Some("INFO"), Any, ReadOnly, JMX,
         "How detailed metrics are."),
-    row("telemetry.max.bytes", Int, Some("1048576"), from(1), ReadOnly, TELEMETRY,
+    row("telemetry.max.bytes", Int, Some("1048576"), from(1), ReadOnly, Effective,
         "The most bytes of metrics that a client may send."),
     row("client.quota.callback.class", Class, None, Any, ReadOnly, JAVA,
         "A class that decides which quota a client has."),

@@ -1,6 +1,6 @@
 //! Threads, sockets, connections and sizes of requests.
 
-use super::reasons::{CONNECTIONS, ONE_THREAD_PER_CORE, OUTGOING, PAGED, PURGATORY, SASL};
+use super::reasons::{CONNECTIONS, ONE_THREAD_PER_CORE, OUTGOING, PURGATORY, SASL};
 use crate::config::definition::{
     Allowed::Any,
     Definition,
@@ -53,7 +53,7 @@ pub(super) static ROWS: &[Definition] = &[
         "How long a silent connection stays open; -1 leaves it open."),
     row("connection.failed.authentication.delay.ms", Int, Some("100"), from(0), ReadOnly, SASL,
         "How long a failed authentication is left without an answer."),
-    row("max.request.partition.size.limit", Int, Some("2000"), from(1), ReadOnly, PAGED,
+    row("max.request.partition.size.limit", Int, Some("2000"), from(1), ReadOnly, Effective,
         "Partitions in one answer to DescribeTopicPartitions."),
     row("fetch.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, PURGATORY,
         "Fetches after which ended waits are swept out."),

@@ -29,7 +29,6 @@ pub(super) const ONE_START: Effect = NoEffect("a start has no such phases");
 pub(super) const ONE_THREAD_PER_CORE: Effect =
     NoEffect("one thread for each core does all of its work; see cores");
 pub(super) const OUTGOING: Effect = NoEffect("this broker opens no connections yet");
-pub(super) const PAGED: Effect = NoEffect("answers are cut by their size");
 pub(super) const PREALLOCATED: Effect = NoEffect("segments always take their space in steps");
 pub(super) const PURGATORY: Effect = NoEffect("a wait is removed when it ends");
 pub(super) const QUORUM: Effect = NoEffect("there is no quorum of controllers yet");
@@ -41,7 +40,7 @@ pub(super) const SASL: Effect = NoEffect("there is no authentication yet");
 pub(super) const SHARE: Effect = NoEffect("there are no share groups yet");
 pub(super) const STABLE_ONLY: Effect = NoEffect("only stable versions are served");
 pub(super) const STREAMS: Effect = NoEffect("there are no streams groups yet");
-pub(super) const TELEMETRY: Effect = NoEffect("metrics of clients are not collected yet");
+pub(super) const TELEMETRY: Effect = NoEffect("what clients send is not kept yet");
 pub(super) const TIERED: Effect = NoEffect("there is no tiered storage yet");
 pub(super) const TLS: Effect = NoEffect("there is no TLS yet");
 pub(super) const TOKENS: Effect = NoEffect("there are no delegation tokens yet");
