@@ -88,6 +88,7 @@ impl Shard {
                 });
             }
         }
+        self.take_quotas(&image);
         self.parts.image = image;
         self.start.fences = fences.to_vec();
         self.parts.store.open(now);

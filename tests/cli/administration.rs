@@ -82,3 +82,20 @@ fn shells_complete_the_commands() {
         }
     }
 }
+
+#[test]
+fn quotas_outlive_a_restart_and_are_taken_away() {
+    let mut broker = Broker::start();
+    broker.run(&["topics", "create", "t", "--partitions", "1"]);
+    broker.run(&["quotas", "set", "--client-id", "millstream", "producer_byte_rate=20000"]);
+    let listed = json(&broker.run(&["quotas", "list", "--json"]));
+    assert_eq!(listed[0]["entity"]["client-id"], "millstream");
+    broker.stop();
+    broker.restart();
+    let value = "x".repeat(1000) + "\n";
+    broker.produce(&["t"], value.repeat(150).as_bytes());
+    broker.produce(&["t"], value.repeat(150).as_bytes());
+    broker.run(&["quotas", "delete", "--client-id", "millstream", "producer_byte_rate"]);
+    let listed = json(&broker.run(&["quotas", "list", "--json"]));
+    assert_eq!(listed, serde_json::json!([]));
+}
