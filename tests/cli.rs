@@ -1,6 +1,8 @@
 //! The commands as people type them: the real binary, a real broker on a free port.
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+#[path = "cli/administration.rs"]
+mod administration;
 #[path = "cli/broker.rs"]
 mod broker;
 #[path = "cli/compaction.rs"]

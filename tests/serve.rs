@@ -7,6 +7,8 @@ mod administration;
 mod cluster;
 #[path = "serve/process.rs"]
 mod process;
+#[path = "serve/watched.rs"]
+mod watched;
 #[path = "serve/wire.rs"]
 mod wire;
 

@@ -7,6 +7,9 @@ mod allocations;
 #[path = "shard/world.rs"]
 mod world;
 
+use std::sync::Arc;
+
+use millstream::quota::{Kind, Limits, Part};
 use world::World;
 
 const REQUESTS: u64 = 10_000;
@@ -49,4 +52,88 @@ fn a_fetch_allocates_nothing() {
     let allocated = allocations::during(|| again.for_each(|fetch| world.request(fetch)));
     assert!(world.sent_bytes - before > REQUESTS * 1024, "every fetch brings its record");
     check("fetches", 0, allocated);
+}
+
+/// One quota for every client.
+fn quota(kind: Kind, limit: f64) -> Limits {
+    let mut limits = Limits::default();
+    limits.set(kind, Part::Absent, Part::Default, limit);
+    limits
+}
+
+/// Whether so much time is right for what takes `needed` at the quota: what ten windows may bring
+/// comes at once, and then again when it is eleven windows old.
+fn is_within_quota(seconds: f64, needed: f64) -> bool {
+    (needed - 11.0..needed * 1.1 + 1.0).contains(&seconds)
+}
+
+#[test]
+fn a_producer_gets_its_quota_and_no_more() {
+    let (mut world, produce) = (World::new(), world::produce());
+    world.limit(quota(Kind::Produce, 20_000.0));
+    let requests = 600;
+    (0..requests).for_each(|_| world.patient_request(&produce));
+    let needed = (requests * produce.len()) as f64 / 20_000.0;
+    let seconds = world.seconds();
+    assert!(is_within_quota(seconds, needed), "{seconds} s, {needed} s of the quota");
+    assert!(world.throttled() > 0);
+    world.limit(quota(Kind::Produce, 1e12));
+    let before = world.seconds();
+    (0..requests).for_each(|_| world.patient_request(&produce));
+    assert!(world.seconds() - before < 12.0, "others than before");
+}
+
+#[test]
+fn a_consumer_gets_its_quota_and_no_more() {
+    let (mut world, produce) = (World::new(), world::produce());
+    world.limit(quota(Kind::Fetch, 20_000.0));
+    let (start, mut bytes) = (world.seconds(), 0);
+    for offset in 0..600 {
+        // What is read is fresh: the disk of this world keeps nothing.
+        world.patient_request(&produce);
+        let before = world.sent_bytes;
+        world.patient_request(&world::fetch(offset));
+        bytes += world.sent_bytes - before;
+    }
+    assert!(bytes > 600 * 1024, "every fetch brings its record");
+    let (seconds, needed) = (world.seconds() - start, bytes as f64 / 20_000.0);
+    assert!(is_within_quota(seconds, needed), "{seconds} s, {needed} s of the quota");
+}
+
+/// Two milliseconds for each request, of which a tenth of the time is allowed: one in 20 ms.
+#[test]
+fn a_client_gets_its_share_of_time_and_no_more() {
+    let (mut world, produce) = (World::new(), world::produce());
+    world.limit(quota(Kind::RequestTime, 10.0));
+    for _ in 0..2_000 {
+        world.patient_request(&produce);
+        world.turn_took(2_000_000);
+    }
+    let seconds = world.seconds();
+    assert!((26.0..36.0).contains(&seconds), "{seconds} s");
+}
+
+#[test]
+fn an_address_that_connects_too_often_is_not_served() {
+    let mut world = World::new();
+    let mut limits = Limits::default();
+    limits.set_for_address(None, 1.0);
+    world.limit(limits);
+    let address = [127, 0, 0, 1].into();
+    (0..11).for_each(|_| world.comes_from(address));
+    assert!(world.seconds_until_closed() <= 1.0);
+}
+
+#[test]
+fn names_of_the_cluster_s_quotas_are_known() {
+    let entity = [("client-id".to_owned(), None)].into();
+    let limits = Limits::of_entities([
+        (&entity, "producer_byte_rate", 5.0),
+        (&entity, "controller_mutation_rate", 5.0),
+    ]);
+    assert_eq!(limits, quota(Kind::Produce, 5.0));
+    let named = [("user".to_owned(), Some("u".to_owned()))].into();
+    let mut expected = Limits::default();
+    expected.set(Kind::RequestTime, Part::Named(Arc::from("u")), Part::Absent, 2.0);
+    assert_eq!(Limits::of_entities([(&named, "request_percentage", 2.0)]), expected);
 }

@@ -19,6 +19,12 @@ pub fn encode_function(text: &mut String, found: &Struct) {
 
 fn write(field: &Field, found: &Struct) -> String {
     let (name, format) = (identifier(&field.name), field.format());
+    if name == "error_code" {
+        return format!("w.error_code(self.{name})");
+    }
+    if name == "throttle_time_ms" {
+        return format!("w.throttle_time_ms(self.{name})");
+    }
     let present = if field.nullable.is_some() {
         format!("self.{name}.unwrap_or_default().write(w, {format})")
     } else {

@@ -5,9 +5,9 @@ use std::io::{self, BufWriter, Write as _};
 
 use clap::Args;
 
-use self::from::From;
 use self::template::Template;
 use super::escapes::{Separator, unescape};
+use super::from::From;
 use super::json::Json;
 use super::{Bootstrap, CliError};
 use crate::client::{
@@ -16,7 +16,6 @@ use crate::client::{
 use crate::record::Record;
 use crate::types::Offset;
 
-mod from;
 mod template;
 
 /// How long brokers wait for new records before they answer that there are none.

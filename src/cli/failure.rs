@@ -10,6 +10,8 @@ use crate::client::ClientError;
 pub enum CliError {
     /// Nobody reads the output any more, as behind `| head`: no reason to complain.
     OutputClosed,
+    /// The user was told already.
+    Logged,
     /// Anything that the user should read.
     Message(String),
 }
@@ -33,6 +35,7 @@ impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutputClosed => f.write_str("the output was closed"),
+            Self::Logged => f.write_str("the log says why"),
             Self::Message(message) => f.write_str(message),
         }
     }

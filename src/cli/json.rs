@@ -14,6 +14,8 @@ pub(super) enum Json {
     Bool(bool),
     /// A whole number.
     Number(i128),
+    /// A number with a fraction.
+    Real(f64),
     /// A string.
     Text(String),
     /// An array.
@@ -77,12 +79,23 @@ impl Json {
         }
     }
 
+    /// Objects alike as a table with headlines of capitals; none for anything else.
+    pub(super) fn table(&self) -> Option<String> {
+        let headline = |name: &str| name.to_uppercase().replace('_', " ");
+        Some(self.as_table_with(headline)?.render(0))
+    }
+
     /// Objects with the same simple fields.
     fn as_table(&self) -> Option<Table> {
+        self.as_table_with(str::to_owned)
+    }
+
+    fn as_table_with(&self, headline: impl Fn(&str) -> String) -> Option<Table> {
         let Self::List(values) = self else { return None };
         let Some(Self::Object(first)) = values.first() else { return None };
         let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
-        let mut table = Table::new(&names);
+        let headlines: Vec<String> = names.iter().map(|name| headline(name)).collect();
+        let mut table = Table::new(&headlines.iter().map(String::as_str).collect::<Vec<_>>());
         for value in values {
             let Self::Object(fields) = value else { return None };
             let same = fields.iter().map(|(name, _)| name).eq(names.iter());
@@ -98,6 +111,7 @@ impl Json {
             Self::Null => Some("-".to_owned()),
             Self::Bool(value) => Some(if *value { "yes" } else { "no" }.to_owned()),
             Self::Number(value) => Some(value.to_string()),
+            Self::Real(value) => Some(value.to_string()),
             Self::Text(text) => Some(text.escape_debug().to_string()),
             Self::List(values) if values.is_empty() => Some("none".to_owned()),
             Self::Object(_) | Self::List(_) => None,
@@ -110,6 +124,10 @@ impl Json {
             Self::Null => out.extend_from_slice(b"null"),
             Self::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),
             Self::Number(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            Self::Real(value) if value.is_finite() => {
+                out.extend_from_slice(value.to_string().as_bytes());
+            }
+            Self::Real(_) => out.extend_from_slice(b"null"),
             Self::Text(text) => write_text(text, out),
             Self::List(values) => {
                 out.push(b'[');
@@ -147,6 +165,12 @@ macro_rules! from_number {
     };
 }
 from_number!(i16 i32 i64 u32 u64);
+
+impl<T: Into<Self>> From<Option<T>> for Json {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
 
 impl From<usize> for Json {
     fn from(value: usize) -> Self {

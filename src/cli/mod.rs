@@ -1,11 +1,19 @@
 //! What was typed.
 
+pub mod completions;
+pub mod configs;
 pub mod consume;
 mod escapes;
 mod failure;
+mod from;
+pub mod groups;
 pub mod inspect;
 mod json;
+pub mod log_dirs;
+pub mod offsets;
+mod output;
 pub mod produce;
+pub mod quotas;
 pub mod serve;
 mod table;
 mod timestamp;
@@ -13,7 +21,7 @@ pub mod topics;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 pub use self::failure::CliError;
 use crate::client::{ClientError, Cluster};
@@ -32,7 +40,13 @@ enum Command {
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
     Topics(topics::TopicsArgs),
+    Groups(groups::GroupsArgs),
+    Offsets(offsets::OffsetsArgs),
+    Configs(configs::ConfigsArgs),
+    Quotas(quotas::QuotasArgs),
+    LogDirs(log_dirs::LogDirsArgs),
     Inspect(inspect::InspectArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 /// Where a cluster is found.
@@ -60,11 +74,18 @@ pub fn run() -> ExitCode {
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
         Command::Topics(args) => topics::run(&args),
+        Command::Groups(args) => groups::run(&args),
+        Command::Offsets(args) => offsets::run(&args),
+        Command::Configs(args) => configs::run(&args),
+        Command::Quotas(args) => quotas::run(&args),
+        Command::LogDirs(args) => log_dirs::run(&args),
+        Command::Completions(args) => completions::run(&args, &mut CommandLine::command()),
         Command::Inspect(args) => inspect::run(&args),
     };
     match result {
         // Whoever read the output has seen enough.
         Ok(()) | Err(CliError::OutputClosed) => ExitCode::SUCCESS,
+        Err(CliError::Logged) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("millstream: {error}");
             ExitCode::FAILURE

@@ -2,15 +2,16 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
 
 use clap::{Args, Subcommand};
 
 use super::json::Json;
+use super::output::{print, print_json};
 use super::produce::key_and_value;
 use super::table::Table;
 use super::{Bootstrap, CliError};
-use crate::client::admin::{NewTopic, create_topic, delete_topic, topic_settings};
+use crate::client::admin::{NewTopic, create_topic, delete_topic};
+use crate::client::configs::{self, Resource};
 use crate::client::{ClientError, Cluster, OffsetAt, PartitionInfo, Patience, TopicInfo, offsets};
 use crate::protocol::ErrorCode;
 use crate::types::Offset;
@@ -127,19 +128,6 @@ fn with_remedy(topic: &str, error: ClientError) -> CliError {
     CliError::Message(format!("{error}{remedy}"))
 }
 
-fn print(text: impl AsRef<[u8]>) -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
-    written.map_err(|error| CliError::output(&error))
-}
-
-fn print_json(json: &Json) -> Result<(), CliError> {
-    let mut line = Vec::new();
-    json.write(&mut line);
-    line.push(b'\n');
-    print(line)
-}
-
 fn replication_factor(topic: &TopicInfo) -> usize {
     topic.partitions.iter().map(|info| info.replicas.len()).max().unwrap_or(0)
 }
@@ -190,11 +178,16 @@ impl Extent {
 }
 
 fn describe(cluster: &mut Cluster, topic: TopicInfo, json: bool) -> Result<(), CliError> {
-    let settings = match topic_settings(cluster, &topic.name) {
+    let resource = Resource::Topic(topic.name.clone());
+    let settings = match configs::describe(cluster, &resource) {
         // Not every broker tells; the rest is worth showing.
         Err(ClientError::Unsupported { .. }) => Vec::new(),
         other => other?,
     };
+    let own = settings.into_iter().filter(|setting| setting.is_own(&resource));
+    let settings: Vec<(String, String)> = own
+        .map(|setting| (setting.name, setting.value.unwrap_or_else(|| "(hidden)".to_owned())))
+        .collect();
     let extent = Extent::of(cluster, &topic)?;
     if json {
         return print_json(&description(&topic, &settings, &extent));

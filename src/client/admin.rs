@@ -1,4 +1,4 @@
-//! Creating, deleting and describing topics.
+//! Creating and deleting topics.
 
 use core::time::Duration;
 
@@ -9,18 +9,11 @@ use crate::protocol::messages::create_topics::{
 use crate::protocol::messages::delete_topics::{
     DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
 };
-use crate::protocol::messages::describe_configs::{
-    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResponse,
-};
 use crate::protocol::{Array, ErrorCode};
 use crate::types::Uuid;
 
 /// How long a broker may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The resource type of topics.
-const TOPIC: i8 = 2;
-/// The source of a setting that was made for one topic.
-const SET_FOR_TOPIC: i8 = 1;
 
 /// A topic to be created.
 #[derive(Clone, Copy, Debug)]
@@ -87,45 +80,11 @@ pub fn delete_topic(cluster: &mut Cluster, name: &str) -> Result<(), ClientError
     })
 }
 
-/// The settings that were made for a topic, by name.
-///
-/// # Errors
-/// The broker does not tell.
-pub fn topic_settings(
-    cluster: &mut Cluster,
-    name: &str,
-) -> Result<Vec<(String, String)>, ClientError> {
-    let resources = [DescribeConfigsResource {
-        resource_type: TOPIC,
-        resource_name: name,
-        configuration_keys: None,
-    }];
-    let request = DescribeConfigsRequest {
-        resources: Array::new(&resources),
-        include_synonyms: false,
-        include_documentation: false,
-    };
-    let answer = cluster.ask_any(&request)?;
-    let response: DescribeConfigsResponse<'_> = answer.decode()?;
-    let mut settings = Vec::new();
-    for result in response.results {
-        if result.error_code != 0 {
-            let what = format!("the settings of {name}");
-            return Err(ClientError::refused(what, result.error_code, result.error_message));
-        }
-        let own = result.configs.iter().filter(|config| config.config_source == SET_FOR_TOPIC);
-        settings
-            .extend(own.map(|it| (it.name.to_owned(), it.value.unwrap_or("(hidden)").to_owned())));
-    }
-    settings.sort();
-    Ok(settings)
-}
-
 fn timeout_ms() -> i32 {
     i32::try_from(TIMEOUT.as_millis()).unwrap_or(i32::MAX)
 }
 
-fn outcome(
+pub(super) fn outcome(
     cluster: &mut Cluster,
     what: String,
     code: i16,
@@ -142,7 +101,9 @@ fn outcome(
 
 /// Tries again while the controller is moving. A lost connection is not tried again: the change
 /// may have been made.
-fn persist(mut attempt: impl FnMut() -> Result<(), ClientError>) -> Result<(), ClientError> {
+pub(super) fn persist(
+    mut attempt: impl FnMut() -> Result<(), ClientError>,
+) -> Result<(), ClientError> {
     let mut patience = Patience::new(TIMEOUT);
     loop {
         match attempt() {

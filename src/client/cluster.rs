@@ -205,12 +205,34 @@ impl Cluster {
         self.brokers.clear();
     }
 
+    /// The brokers' node ids and addresses, as any of them says.
+    ///
+    /// # Errors
+    /// None answers.
+    pub fn brokers(&mut self) -> Result<&BTreeMap<i32, String>, ClientError> {
+        self.metadata(Some(&[]), false)?;
+        Ok(&self.brokers)
+    }
+
     fn ask<'a, R: Request<'a>>(
         &mut self,
         address: &str,
         request: &R,
     ) -> Result<Answer, ClientError> {
-        let answer = self.connect(address)?.call(request);
+        self.ask_at_most(address, i16::MAX, request)
+    }
+
+    /// Asks the broker at an address, in a version of at most `version_max`.
+    ///
+    /// # Errors
+    /// It does not answer, or knows no such version.
+    pub fn ask_at_most<'a, R: Request<'a>>(
+        &mut self,
+        address: &str,
+        version_max: i16,
+        request: &R,
+    ) -> Result<Answer, ClientError> {
+        let answer = self.connect(address)?.call_at_most(version_max, request);
         if answer.is_err() {
             self.connections.remove(address);
         }
@@ -283,6 +305,6 @@ impl Cluster {
     }
 }
 
-fn join(host: &str, port: i32) -> String {
+pub(super) fn join(host: &str, port: i32) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

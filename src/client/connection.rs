@@ -131,7 +131,19 @@ impl Connection {
     /// # Errors
     /// The connection fails; it is of no use any more then.
     pub fn call<'a, R: Request<'a>>(&mut self, request: &R) -> Result<Answer, ClientError> {
-        let version = self.version(R::API, i16::MAX)?;
+        self.call_at_most(i16::MAX, request)
+    }
+
+    /// The same in a version of at most `version_max`.
+    ///
+    /// # Errors
+    /// As [`Connection::call`].
+    pub fn call_at_most<'a, R: Request<'a>>(
+        &mut self,
+        version_max: i16,
+        request: &R,
+    ) -> Result<Answer, ClientError> {
+        let version = self.version(R::API, version_max)?;
         let pending = self.send(version, request)?;
         self.receive(pending)
     }

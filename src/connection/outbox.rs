@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::io::{FileHandle, MemoryRange};
+use crate::metrics::Mark;
 
 #[derive(Debug)]
 enum Segment {
@@ -53,6 +54,10 @@ pub struct Outbox {
     bytes: u64,
     pinned_bytes: u64,
     sent: SentBytes,
+    /// Bytes that were ever sent.
+    sent_bytes: u64,
+    /// Behind which byte, counted as [`Outbox::sent_bytes`], each response ends.
+    marks: VecDeque<(u64, Mark)>,
 }
 
 impl Outbox {
@@ -99,6 +104,17 @@ impl Outbox {
         self.segments.push_back(Segment::File { file, position, len });
     }
 
+    /// Notes that what was appended last is the end of a response.
+    pub fn mark(&mut self, mark: Mark) {
+        self.marks.push_back((self.sent_bytes + self.bytes, mark));
+    }
+
+    /// The next response that has been sent to its end.
+    pub fn take_sent_mark(&mut self) -> Option<Mark> {
+        let sent = self.sent_bytes;
+        self.marks.pop_front_if(|(end, _)| *end <= sent).map(|(_, mark)| mark)
+    }
+
     /// What waits, in order.
     pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
         let mut at = self.own_start;
@@ -120,6 +136,7 @@ impl Outbox {
     /// When fewer wait.
     pub fn sent(&mut self, mut bytes: u64) {
         self.bytes -= bytes;
+        self.sent_bytes += bytes;
         while bytes > 0 {
             let segment = self.segments.front_mut().expect("bytes are counted");
             let (part, done) = match segment {
@@ -177,6 +194,7 @@ impl Outbox {
             self.own = Vec::new();
         }
         self.segments.shrink_to_fit();
+        self.marks.shrink_to_fit();
     }
 }
 

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::outbox::Outbox;
 use crate::io::{FileHandle, MemoryRange};
+use crate::metrics::Mark;
 
 /// A request's place in the order of its connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -32,8 +33,10 @@ pub enum Inserted {
 pub type InsertedParts = SmallVec<[(usize, Inserted); 4]>;
 
 /// A response: bytes, and parts that go in between at certain places.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Response {
+    /// Whose it is.
+    pub mark: Mark,
     /// The bytes, the frame's length in front.
     pub bytes: Vec<u8>,
     /// What goes in between.
@@ -51,12 +54,12 @@ impl Response {
     }
 
     fn send(self, outbox: &mut Outbox) {
-        write_out(&self.bytes, self.inserted, outbox);
+        write_out(self.mark, &self.bytes, self.inserted, outbox);
     }
 }
 
 /// Puts a response that is next into the outbox, without keeping it in between.
-pub fn write_out(bytes: &[u8], inserted: InsertedParts, outbox: &mut Outbox) {
+pub fn write_out(mark: Mark, bytes: &[u8], inserted: InsertedParts, outbox: &mut Outbox) {
     let mut at = 0;
     for (place, part) in inserted {
         outbox.write(|own| own.extend_from_slice(&bytes[at..place]));
@@ -67,12 +70,13 @@ pub fn write_out(bytes: &[u8], inserted: InsertedParts, outbox: &mut Outbox) {
         }
     }
     outbox.write(|own| own.extend_from_slice(&bytes[at..]));
+    outbox.mark(mark);
 }
 
 #[derive(Debug)]
 enum Slot {
     Waiting,
-    Ready(Response),
+    Ready(Box<Response>),
     /// The request gets no response.
     Silent,
 }
@@ -126,7 +130,8 @@ impl Pipeline {
     pub fn respond(&mut self, turn: Turn, response: Option<Response>, outbox: &mut Outbox) {
         let index = usize::try_from(turn.0 - self.first).expect("answered once");
         self.bytes += response.as_ref().map_or(0, Response::len);
-        self.slots[index] = response.map_or(Slot::Silent, Slot::Ready);
+        self.slots[index] =
+            response.map_or(Slot::Silent, |response| Slot::Ready(Box::new(response)));
         self.flush(outbox);
     }
 
@@ -150,9 +155,13 @@ impl Pipeline {
 mod tests {
     use super::super::outbox::Piece;
     use super::*;
+    use crate::types::Instant;
+
+    const MARK: Mark = Mark { api: 1, ready: Instant::new(7) };
 
     fn response(text: &str) -> Option<Response> {
-        Some(Response { bytes: text.as_bytes().to_vec(), inserted: SmallVec::new() })
+        let bytes = text.as_bytes().to_vec();
+        Some(Response { mark: MARK, bytes, inserted: SmallVec::new() })
     }
 
     #[test]
@@ -164,7 +173,8 @@ mod tests {
         assert!(outbox.is_empty() && pipeline.is_next(turns[0]));
         assert_eq!(pipeline.bytes(), 1);
         let memory = Inserted::Memory(MemoryRange::copy_of(b"xy"));
-        let first = Response { bytes: b"ab".to_vec(), inserted: smallvec::smallvec![(1, memory)] };
+        let inserted = smallvec::smallvec![(1, memory)];
+        let first = Response { mark: MARK, bytes: b"ab".to_vec(), inserted };
         pipeline.respond(turns[0], Some(first), &mut outbox);
         pipeline.answered(turns[3], &mut outbox);
         assert!(pipeline.is_empty() && pipeline.bytes() == 0);
@@ -176,5 +186,11 @@ mod tests {
             })
             .collect();
         assert_eq!(sent, b"axybc");
+        outbox.sent(3);
+        assert_eq!(outbox.take_sent_mark(), None, "half a response");
+        outbox.sent(1);
+        assert_eq!((outbox.take_sent_mark(), outbox.take_sent_mark()), (Some(MARK), None));
+        outbox.sent(1);
+        assert_eq!((outbox.take_sent_mark(), outbox.take_sent_mark()), (Some(MARK), None));
     }
 }

@@ -8,6 +8,7 @@ use crate::partition::{Partition, Waiter};
 use crate::store::{
     DeleteError, Deletion, Outcome, ReadAnswer, ReadDone, ReadFailure, ReadOutcome, Reply,
 };
+use crate::trace::Event;
 use crate::types::{LeaderEpoch, Offset, TopicPartition};
 
 impl Context<'_> {
@@ -174,8 +175,8 @@ impl Context<'_> {
 
     fn report_damage(&mut self, id: TopicPartition, error: ReadError) {
         let slot = self.store.slot(id).expect("its log was read");
-        let directory = self.store.partition(slot).log.directory();
-        tracing::error!("{directory}: {error}");
+        let directory = self.store.partition(slot).log.directory().to_string();
+        self.outbound.events.push(Event::LogDamaged { directory, problem: error.to_string() });
     }
 }
 

@@ -20,6 +20,7 @@ use crate::metadata::Image;
 use crate::prng::Prng;
 use crate::protocol::{Response, Writer, write_response};
 use crate::store::{Reply, Store};
+use crate::trace::Event;
 use crate::types::{NodeId, Now, ShardId, TopicPartition};
 
 /// Bodies of batches for other shards are copied into buffers of at most this size, unless larger.
@@ -68,6 +69,8 @@ pub struct Context<'a> {
     pub responder: &'a mut Responder,
     /// For ids.
     pub prng: &'a mut Prng,
+    /// The most bytes that a fetch may bring for its client's quota's sake.
+    pub fetch_bytes_max: u64,
     /// The id that the request gets if it has to wait.
     pub operation: OperationId,
 }
@@ -140,6 +143,8 @@ pub struct Outbound {
     pub commands: Vec<(Reply, Command)>,
     /// For whoever computes off this core.
     pub jobs: Vec<Job>,
+    /// For the log.
+    pub events: Vec<Event>,
     bodies: VecDeque<Buffer>,
     /// Buffers that took their last bytes while others held some of them.
     lent: Vec<Buffer>,
@@ -160,6 +165,7 @@ impl Outbound {
             group_questions: Vec::new(),
             commands: Vec::new(),
             jobs: Vec::new(),
+            events: Vec::new(),
             bodies: VecDeque::new(),
             lent: Vec::new(),
             made: Vec::new(),
@@ -266,6 +272,26 @@ impl Responder {
         self.writer.bytes()
     }
 
+    /// The bytes of the frame, with those of the parts.
+    pub fn len(&self) -> usize {
+        self.writer.len()
+    }
+
+    /// Whether there is no response.
+    pub fn is_empty(&self) -> bool {
+        self.writer.is_empty()
+    }
+
+    /// Says in the response how long the client is to wait, where its version can say so.
+    pub fn set_throttle_time(&mut self, time: core::time::Duration) {
+        self.writer.set_throttle_time_ms(i32::try_from(time.as_millis()).unwrap_or(i32::MAX));
+    }
+
+    /// The error codes in the response.
+    pub fn error_codes(&self) -> &[i16] {
+        self.writer.error_codes()
+    }
+
     /// Each part with the number of bytes in front of it.
     ///
     /// # Panics
@@ -328,8 +354,36 @@ impl Context<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{ApiKey, Message as _, ResponseHeader};
 
     const MIB: usize = 1 << 20;
+
+    #[test]
+    fn an_answer_says_how_long_to_wait_and_what_went_wrong() {
+        use crate::protocol::messages::produce::{
+            PartitionProduceResponse, ProduceResponse, TopicProduceResponse,
+        };
+        let partitions = [PartitionProduceResponse { error_code: 3, ..Default::default() }];
+        let topics = [TopicProduceResponse {
+            partition_responses: crate::protocol::Array::new(&partitions),
+            ..Default::default()
+        }];
+        let responses = crate::protocol::Array::new(&topics);
+        let response = ProduceResponse { responses, ..Default::default() };
+        for version in [3, 8, 9, 12] {
+            let mut responder = Responder::default();
+            responder.respond(7, version, &response, []);
+            responder.set_throttle_time(core::time::Duration::from_millis(1234));
+            let (_, body) =
+                ResponseHeader::split_frame(&responder.bytes()[4..], ApiKey::Produce, version)
+                    .unwrap();
+            let decoded = ProduceResponse::decode(body, version).unwrap();
+            assert_eq!(decoded.throttle_time_ms, 1234);
+            assert_eq!(responder.error_codes(), [3]);
+            responder.respond(7, version, &ProduceResponse::default(), []);
+            assert_eq!(responder.error_codes(), [0; 0]);
+        }
+    }
 
     #[test]
     fn what_others_hold_is_counted_until_they_let_go() {

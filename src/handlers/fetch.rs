@@ -107,13 +107,15 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
         }
     };
     let wait = u64::try_from(request.max_wait_ms).unwrap_or(0);
-    let limit = ctx.settings.network.fetch_bytes_max;
+    let limit = ctx.settings.network.fetch_bytes_max.min(ctx.fetch_bytes_max);
+    let bytes_max = u64::try_from(request.max_bytes).unwrap_or(0).min(limit);
     let mut fetch = Fetch {
         version: frame.version,
         mode,
         items: wanted.into_iter().map(|wanted| item(ctx, wanted, frame.version)).collect(),
-        bytes_min: u64::try_from(request.min_bytes).unwrap_or(0),
-        bytes_max: u64::try_from(request.max_bytes).unwrap_or(0).min(limit),
+        // Who waits for more than may come waits in vain.
+        bytes_min: u64::try_from(request.min_bytes).unwrap_or(0).min(bytes_max.max(1)),
+        bytes_max,
         until: (wait > 0).then(|| now.after(core::time::Duration::from_millis(wait))),
         read_committed: request.isolation_level == READ_COMMITTED,
         phase: Phase::Reading(0),

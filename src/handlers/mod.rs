@@ -82,26 +82,46 @@ pub use self::topics::{TopicEntry, Topics};
 /// limit for all, `socket.request.max.bytes`.
 const BODY_BYTES_MAX: usize = 8 << 20;
 
-/// Handles the request in a frame from `peer`. Also answers its correlation id and version, for an operation
-/// that waits.
-pub fn handle(ctx: &mut Context<'_>, frame: &[u8], peer: IpAddr) -> (Handled, i32, i16) {
-    let Ok((header, body)) = RequestHeader::split_frame(frame) else {
-        return (Handled::Close("a request without a header"), 0, 0);
-    };
-    let (correlation_id, version) = (header.correlation_id, header.request_api_version);
-    let frame = Frame { correlation_id, version, client_id: header.client_id, peer, body };
-    let Some(api) = header.api() else {
-        return (Handled::Close("a request of an unknown API"), correlation_id, version);
-    };
-    if api != ApiKey::Produce && body.len() > BODY_BYTES_MAX {
-        return (Handled::Close("a request that is too large"), correlation_id, version);
+/// What a request's header says.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// What is asked.
+    pub api: ApiKey,
+    /// The version of request and response.
+    pub version: i16,
+    /// Given back with the response.
+    pub correlation_id: i32,
+    /// What the client calls itself.
+    pub client_id: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// The header of a frame, and the request behind it.
+    ///
+    /// # Errors
+    /// Why the connection is to be closed.
+    pub fn split(frame: &'a [u8]) -> Result<(Self, &'a [u8]), &'static str> {
+        let Ok((header, body)) = RequestHeader::split_frame(frame) else {
+            return Err("a request without a header");
+        };
+        let api = header.api().ok_or("a request of an unknown API")?;
+        if api != ApiKey::Produce && body.len() > BODY_BYTES_MAX {
+            return Err("a request that is too large");
+        }
+        let (version, correlation_id) = (header.request_api_version, header.correlation_id);
+        Ok((Self { api, version, correlation_id, client_id: header.client_id }, body))
     }
-    let handled = match table::handler(api, version) {
+}
+
+/// Handles a request of a client at `peer`.
+pub fn handle(ctx: &mut Context<'_>, asked: &Asked<'_>, body: &[u8], peer: IpAddr) -> Handled {
+    let Asked { api, version, correlation_id, client_id } = *asked;
+    let frame = Frame { correlation_id, version, client_id, peer, body };
+    match table::handler(api, version) {
         Ok(handler) => handler(ctx, &frame),
         Err(true) if api == ApiKey::ApiVersions => api_versions::unsupported(ctx, &frame),
         Err(_) => Handled::Close("a request of an API or version that is not served"),
-    };
-    (handled, correlation_id, version)
+    }
 }
 
 /// How a waiting request goes on.

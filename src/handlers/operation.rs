@@ -23,6 +23,7 @@ use super::offset_for_leader_epoch::OffsetForLeaderEpoch;
 use super::produce::Produce;
 use super::update_features::UpdateFeatures;
 use crate::connection::Turn;
+use crate::protocol::ApiKey;
 use crate::types::{ConnectionId, Instant};
 
 /// What an operation is about. One variant per API that waits.
@@ -90,6 +91,10 @@ impl Kind {
 pub struct Operation {
     /// Where it came from.
     pub connection: ConnectionId,
+    /// What was asked.
+    pub api: ApiKey,
+    /// When.
+    pub begun: Instant,
     /// Its place among the connection's requests.
     pub turn: Turn,
     /// Given back with the response.

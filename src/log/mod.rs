@@ -207,6 +207,11 @@ impl Log {
         self.committed = place;
     }
 
+    /// How many segments there are.
+    pub fn segments(&self) -> usize {
+        self.sealed.len() + self.sealing.len() + usize::from(self.active.is_some())
+    }
+
     /// The bytes of all segments.
     pub fn size_bytes(&self) -> u64 {
         let sealed: u64 = self.sealed.iter().map(|segment| segment.size.get()).sum();

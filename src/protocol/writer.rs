@@ -28,6 +28,9 @@ pub struct Writer {
     bytes: Vec<u8>,
     cuts: Vec<Cut>,
     cut_bytes: usize,
+    error_codes: Vec<i16>,
+    /// Where the time stands that a client is to wait.
+    throttle_time_at: Option<usize>,
     /// A field was too long for its prefix. Kept until the end of the message, so that the many
     /// writes of small values need no check.
     failed: bool,
@@ -36,7 +39,14 @@ pub struct Writer {
 impl Writer {
     /// A writer without room, which grows as needed.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), cuts: Vec::new(), cut_bytes: 0, failed: false }
+        Self {
+            bytes: Vec::new(),
+            cuts: Vec::new(),
+            cut_bytes: 0,
+            error_codes: Vec::new(),
+            throttle_time_at: None,
+            failed: false,
+        }
     }
 
     /// A writer with room for `bytes` bytes.
@@ -49,6 +59,8 @@ impl Writer {
         self.bytes.clear();
         self.cuts.clear();
         self.cut_bytes = 0;
+        self.error_codes.clear();
+        self.throttle_time_at = None;
     }
 
     /// The written bytes, without those of cuts.
@@ -59,6 +71,11 @@ impl Writer {
     /// Where other bytes are to be inserted, in order.
     pub fn cuts(&self) -> &[Cut] {
         &self.cuts
+    }
+
+    /// The error codes that were written, except those that say that there was none.
+    pub fn error_codes(&self) -> &[i16] {
+        &self.error_codes
     }
 
     /// The bytes to be sent: the written ones and those of all cuts.
@@ -130,6 +147,28 @@ impl Writer {
     #[inline]
     pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         self.bytes.extend_from_slice(&bytes);
+    }
+
+    #[inline]
+    pub(super) fn throttle_time_ms(&mut self, millis: i32) {
+        self.throttle_time_at = Some(self.bytes.len());
+        self.put(millis.to_be_bytes());
+    }
+
+    /// Says how long the client is to wait, in a message that was written; nothing where it cannot
+    /// say so.
+    pub fn set_throttle_time_ms(&mut self, millis: i32) {
+        if let Some(at) = self.throttle_time_at {
+            self.bytes[at..at + 4].copy_from_slice(&millis.to_be_bytes());
+        }
+    }
+
+    #[inline]
+    pub(super) fn error_code(&mut self, code: i16) {
+        if code != 0 {
+            self.error_codes.push(code);
+        }
+        self.put(code.to_be_bytes());
     }
 
     /// Appends an integer in groups of seven bits, the lowest first.

@@ -15,6 +15,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use super::claim::Claim;
 use super::file::{Closer, run_closer};
 use super::mesh::Mesh;
+use super::observer::Observer;
 use super::pump::{self, Core};
 use super::wake::Waker;
 use super::workers::Workers;
@@ -80,6 +81,7 @@ pub struct Broker {
     cores: Vec<JoinHandle<io::Result<Exit>>>,
     stop: Arc<AtomicBool>,
     wakers: Vec<Waker>,
+    observer: Observer,
     serving: Receiver<()>,
     /// Held as long as the broker runs.
     lock: File,
@@ -110,8 +112,9 @@ impl Broker {
         let connections_max = connections_max() / configs.len();
         let mut cores = Vec::new();
         let meshes = Mesh::new(&wakers);
-        for (index, ((config, mesh), listener)) in
-            configs.into_iter().zip(meshes).zip(listeners).enumerate()
+        let (observer, questions) = Observer::new(&wakers);
+        for (index, (((config, mesh), listener), questions)) in
+            configs.into_iter().zip(meshes).zip(listeners).zip(questions).enumerate()
         {
             let waker = wakers[index].clone();
             let door = workers.door(waker.clone());
@@ -129,13 +132,14 @@ impl Broker {
                     door,
                     stop,
                     serving,
+                    questions,
                 })
             };
             let name = format!("shard-{index}");
             let core = thread::Builder::new().name(name).spawn(run).map_err(StartError::Core)?;
             cores.push(core);
         }
-        Ok(Self { cores, stop, wakers, serving, lock })
+        Ok(Self { cores, stop, wakers, observer, serving, lock })
     }
 
     /// Waits until every shard accepts connections.
@@ -165,6 +169,11 @@ impl Broker {
             Ok(Err(error)) => StartError::Core(error),
             Err(_) => StartError::Data("a core panicked".to_owned()),
         }
+    }
+
+    /// Something that asks the broker how it is doing, from any thread.
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
     }
 
     /// Something that asks the broker to stop, from any thread.

@@ -7,19 +7,22 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 
 use super::blocking::for_ring;
 use super::clock;
+use super::log;
 use super::mesh::Mesh;
+use super::observer::{CoreReport, Question};
 use super::ring::{Completion, Ring};
 use super::socket::{Moved, Socket};
 use super::wake::Waker;
 use super::workers::{Done, Door, Work};
 use crate::io::DiskRequest;
+use crate::metrics::Histogram;
 use crate::shard::{Effect, Exit, Input, Shard};
 use crate::types::{ConnectionId, Instant, Map, Now};
 
@@ -48,6 +51,8 @@ pub(super) struct Core {
     pub(super) stop: Arc<AtomicBool>,
     /// Told once the shard accepts connections.
     pub(super) serving: Sender<()>,
+    /// Those who want to know how the core is doing.
+    pub(super) questions: Receiver<Question>,
 }
 
 /// Who asked the disk: an owner and a token of the shard's.
@@ -71,14 +76,9 @@ struct Pump {
     next_complaint: Instant,
     stop_seen: bool,
     exit: Option<Exit>,
-    sent: Sent,
-}
-
-/// Bytes that clients were sent, by where they came from.
-#[derive(Default)]
-struct Sent {
-    memory_bytes: u64,
-    file_bytes: u64,
+    sent_file_bytes: u64,
+    /// How long turns took, without the time asleep.
+    turns: Histogram,
 }
 
 /// Runs a core until its shard ends.
@@ -101,7 +101,8 @@ pub(super) fn run(core: Core) -> io::Result<Exit> {
         next_complaint: Instant::new(0),
         stop_seen: false,
         exit: None,
-        sent: Sent::default(),
+        sent_file_bytes: 0,
+        turns: Histogram::default(),
     };
     pump.ring.watch_readable(TOKEN_WAKER, pump.core.waker.descriptor());
     pump.core.shard.handle(clock::now(), Input::Start);
@@ -109,12 +110,6 @@ pub(super) fn run(core: Core) -> io::Result<Exit> {
     loop {
         pump.turn()?;
         if let Some(exit) = pump.exit {
-            tracing::info!(
-                connections = pump.next_connection - TOKEN_FIRST_CONNECTION,
-                sent_memory_bytes = pump.sent.memory_bytes,
-                sent_file_bytes = pump.sent.file_bytes,
-                "a core has ended"
-            );
             return Ok(exit);
         }
     }
@@ -155,7 +150,22 @@ impl Pump {
         self.core.shard.handle(now, Input::TurnEnded);
         self.carry_out(now);
         self.core.mesh.flush();
+        self.answer_questions();
+        let nanos = clock::now().instant.since(now.instant).as_nanos() as u64;
+        self.turns.record(nanos);
+        self.core.shard.turn_took(now, nanos);
         Ok(())
+    }
+
+    fn answer_questions(&mut self) {
+        while let Ok(answer) = self.core.questions.try_recv() {
+            // Whoever asked may have given up.
+            let _ = answer.send(CoreReport {
+                shard: self.core.shard.report(),
+                turns: self.turns.clone(),
+                sent_file_bytes: self.sent_file_bytes,
+            });
+        }
     }
 
     fn has_work(&mut self) -> bool {
@@ -320,12 +330,11 @@ impl Pump {
             match socket.send(outbox) {
                 Moved::Bytes(bytes) => {
                     let bytes = bytes as u64;
-                    self.sent.memory_bytes += bytes;
                     self.core.shard.handle(now, Input::Sent { connection, bytes });
                 }
                 Moved::FileBytes(bytes) => {
                     let bytes = bytes as u64;
-                    self.sent.file_bytes += bytes;
+                    self.sent_file_bytes += bytes;
                     self.core.shard.handle(now, Input::Sent { connection, bytes });
                 }
                 Moved::Blocked => {
@@ -380,6 +389,7 @@ impl Pump {
                 Err(op) => self.core.door.order(Work::Disk { owner, token, op }),
             },
             Effect::Send { to, message } => self.core.mesh.send(to, message),
+            Effect::Log(event) => log::write(self.core.shard.id(), &event),
             Effect::Compute(job) => self.core.door.order(Work::Job(job)),
             Effect::Listen => {
                 self.listening = true;

@@ -37,6 +37,7 @@ impl Shard {
             self.effects.push(Effect::Send { to, message: Message::Ask { id, ask, reply } });
         }
         self.effects.extend(self.parts.outbound.jobs.drain(..).map(Effect::Compute));
+        self.effects.extend(self.parts.outbound.events.drain(..).map(Effect::Log));
         self.parts.store.take_requests(&mut self.disk_requests);
         self.effects.extend(self.disk_requests.drain(..).map(Effect::Disk));
     }
@@ -167,6 +168,9 @@ impl Shard {
             }
             Message::Recovered => self.shard_recovered(now),
             Message::Serve => self.serve(),
+            Message::Used { usage } => {
+                self.throttle.quotas.used_elsewhere(&usage, now.instant);
+            }
             Message::Drained => self.shard_drained(),
             Message::Stopped => self.shard_stopped(now, from),
         }

@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -32,6 +33,8 @@ pub(super) struct Paused {
     pub(super) room: bool,
     /// There is no permit for the memory of its next request.
     pub(super) permit: bool,
+    /// Its client has used more than its quota.
+    pub(super) quota: bool,
 }
 
 /// A connection.
@@ -54,6 +57,12 @@ pub(super) struct Connection {
     pub(super) ended: bool,
     /// The outbox is among those to be sent.
     pub(super) flushing: bool,
+    /// What its client calls itself.
+    pub(super) client: Arc<str>,
+    /// Until when its client waits for its quota's sake.
+    pub(super) muted_until: Option<Instant>,
+    /// It is closed after that.
+    pub(super) refused: bool,
     /// When bytes last went either way.
     last_active: Instant,
 }
@@ -83,6 +92,8 @@ pub(super) struct Connections {
     pub(super) without_room: Vec<ConnectionId>,
     next_sweep: Instant,
     idle_max: Option<Duration>,
+    /// What all clients call themselves before they have said anything.
+    nobody: Arc<str>,
 }
 
 impl Connections {
@@ -93,6 +104,7 @@ impl Connections {
             without_room: Vec::new(),
             next_sweep: Instant::new(0),
             idle_max,
+            nobody: Arc::from(""),
         }
     }
 
@@ -109,6 +121,9 @@ impl Connections {
             closing: false,
             ended: false,
             flushing: false,
+            client: Arc::clone(&self.nobody),
+            muted_until: None,
+            refused: false,
             last_active: now,
         };
         assert!(self.connections.insert(id, connection).is_none(), "ids are never used again");

@@ -14,6 +14,7 @@ use crate::metadata::{Broker, Image, LogIndex, MetadataEntry, MetadataRecord, re
 use crate::planted::{Bug, planted};
 use crate::prng::Prng;
 use crate::store::{Reply, Sources};
+use crate::trace::Event;
 use crate::types::{BrokerEpoch, NodeId, Now, ShardId, Uuid};
 use crate::wal::{Replayed, ReplayedEntry};
 
@@ -450,6 +451,7 @@ impl Shard {
             return;
         }
         self.stopping = true;
+        self.effects.push(Effect::Log(Event::Stopping));
         self.effects.push(Effect::StopListening);
         if !self.serving {
             // Nothing was acknowledged yet: the next start begins where this one did.

@@ -2,6 +2,7 @@
 
 use crate::handlers::Job;
 use crate::io::DiskRequest;
+use crate::trace::Event;
 use crate::types::{ConnectionId, ShardId};
 
 use super::message::Message;
@@ -24,6 +25,8 @@ pub enum Effect {
     },
     /// Compute off this core; the result comes back as an input.
     Compute(Job),
+    /// Write a line into the log.
+    Log(Event),
     /// Accept connections from now on.
     Listen,
     /// Accept no connections any more.

@@ -6,6 +6,7 @@ use super::{Message, Shard};
 use crate::handlers::owner;
 use crate::metadata::{Image, Topic, resource_type};
 use crate::partition::Partition;
+use crate::quota::Limits;
 use crate::types::{Now, PartitionIndex, ShardId, TopicPartition, Uuid};
 
 impl Shard {
@@ -25,12 +26,23 @@ impl Shard {
             self.take_topic(topic);
         }
         let index = image.at.index;
+        self.take_quotas(&image);
         self.parts.image = image;
         self.unacknowledged.push(index);
         if self.serving {
             self.coordinate_all();
         }
         self.partitions_removed();
+    }
+
+    /// Takes over the quotas of an image.
+    pub(super) fn take_quotas(&mut self, image: &Image) {
+        if image.quotas != self.parts.image.quotas {
+            let of_all = image.quotas.iter().flat_map(|(entity, quotas)| {
+                quotas.iter().map(move |(name, value)| (entity, name.as_str(), value.get()))
+            });
+            self.set_quotas(Limits::of_entities(of_all));
+        }
     }
 
     /// Takes over what an image alters of this broker's settings; answers whether it does.

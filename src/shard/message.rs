@@ -7,6 +7,7 @@ use crate::coordinator::group;
 use crate::handlers::{Answer, Ask};
 use crate::io::FileName;
 use crate::metadata::Image;
+use crate::quota::Usage;
 use crate::store::{Reply, Sources};
 use crate::types::{Lsn, TopicPartition, Uuid};
 use crate::wal::Replayed;
@@ -99,6 +100,11 @@ pub enum Message {
     Serve,
     /// The sender needs nothing of earlier lives any more.
     Drained,
+    /// What clients with quotas have used at the sender since it last said so.
+    Used {
+        /// By whom.
+        usage: Usage,
+    },
     /// The receiver is the last: everyone else has stopped.
     Stopped,
 }

@@ -12,9 +12,11 @@ mod groups;
 mod images;
 mod input;
 mod message;
+mod report;
 mod requests;
 mod start;
 mod strays;
+mod throttle;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use self::connections::Connections;
 use self::director::Director;
 use self::groups::Coordinators;
 use self::start::Start;
+use self::throttle::Throttle;
 use crate::config::BrokerSettings;
 use crate::connection::Outbox;
 use crate::handlers::{
@@ -29,13 +32,17 @@ use crate::handlers::{
 };
 use crate::io::{DiskRequest, FileName};
 use crate::metadata::Image;
+use crate::metrics::Metrics;
 use crate::prng::Prng;
+use crate::quota::Windows;
 use crate::store::{Owner, Store, StoreConfig, StoreEvent};
+use crate::trace::Event;
 use crate::types::{ConnectionId, Instant, Now, ShardId, Uuid};
 
 pub use self::effect::{Effect, Exit};
 pub use self::input::Input;
 pub use self::message::Message;
+pub use self::report::{MemoryReport, PartitionReport, Report};
 
 /// One part in so many of the memory for requests is for batches on their way to other cores.
 const LENT_SHARE: usize = 4;
@@ -96,6 +103,7 @@ impl Parts {
             producer_ids: &mut self.producer_ids,
             responder: &mut self.responder,
             prng: &mut self.prng,
+            fetch_bytes_max: u64::MAX,
             operation,
         }
     }
@@ -119,6 +127,9 @@ pub struct Shard {
     flushes: Vec<ConnectionId>,
     /// Images that this shard lives by and has not told the first shard of.
     unacknowledged: Vec<u64>,
+    metrics: Metrics,
+    throttle: Throttle,
+    device_full: bool,
     serving: bool,
     stopping: bool,
 }
@@ -133,6 +144,8 @@ impl Shard {
         let director = first.then(|| Director::new(&root, shards, identity.clone(), prng.fork()));
         let sessions = settings.network.fetch_sessions_max.div_ceil(usize::from(shards));
         let idle_max = settings.network.idle_max;
+        let quotas = settings.quotas;
+        let windows = Windows { count: quotas.windows, length: quotas.window };
         let lent_bytes_max = config.request_memory_bytes / LENT_SHARE;
         Self {
             parts: Parts {
@@ -160,6 +173,9 @@ impl Shard {
             effects: Vec::new(),
             flushes: Vec::new(),
             unacknowledged: Vec::new(),
+            metrics: Metrics::default(),
+            throttle: Throttle::new(windows),
+            device_full: false,
             serving: false,
             stopping: false,
         }
@@ -170,7 +186,9 @@ impl Shard {
         match input {
             Input::Start => self.begin(now),
             Input::Opened { connection, peer } => {
+                self.metrics.connections_opened += 1;
                 self.connections.open(connection, peer, now.instant);
+                self.comes_from(now, connection, peer);
             }
             Input::Received { connection, bytes } => self.received(now, connection, bytes),
             Input::Sent { connection, bytes } => self.sent(now, connection, bytes),
@@ -194,6 +212,7 @@ impl Shard {
         for connection in self.connections.sweep(now.instant) {
             self.close(now, connection);
         }
+        self.tick_quotas(now);
         self.parts.store.tick(now);
         self.tick_groups(now);
         self.propose_waiting(now);
@@ -202,6 +221,19 @@ impl Shard {
         }
         self.settle(now);
         self.parts.store.end_turn(now);
+        self.tell_space();
+    }
+
+    fn tell_space(&mut self) {
+        let full = self.parts.store.is_device_full();
+        if full != self.device_full {
+            self.device_full = full;
+            let free_bytes = self.parts.store.device_free_bytes().unwrap_or(0);
+            self.effects.push(Effect::Log(match full {
+                true => Event::DeviceFull { free_bytes },
+                false => Event::DeviceHasSpace { free_bytes },
+            }));
+        }
     }
 
     /// When [`Input::TurnEnded`] is due although nothing else happens.
@@ -211,6 +243,7 @@ impl Shard {
             self.connections.deadline(),
             self.parts.store.deadline(),
             self.coordinators.deadline(),
+            self.throttle.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -260,6 +293,11 @@ impl Shard {
     /// What a connection has to send.
     pub fn outbox(&self, connection: ConnectionId) -> Option<&Outbox> {
         self.connections.get(connection).map(|open| &open.outbox)
+    }
+
+    /// Which shard this is.
+    pub fn id(&self) -> ShardId {
+        self.parts.shard
     }
 
     /// The number of open connections.

@@ -3,7 +3,10 @@
 use super::connections::Connection;
 use super::{Effect, Shard};
 use crate::connection::{FrameError, Received, Response, Turn, next_frame, write_out};
-use crate::handlers::{self, Handled, Kind, Operation, OperationId, Settled};
+use crate::handlers::{self, Asked, Handled, Kind, Operation, OperationId, Settled};
+use crate::metrics::Mark;
+use crate::protocol::ApiKey;
+use crate::trace::Event;
 use crate::types::{ConnectionId, Now};
 
 /// What became of a frame.
@@ -20,6 +23,7 @@ impl Shard {
     pub(super) fn received(&mut self, now: Now, connection: ConnectionId, bytes: usize) {
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.touch(now.instant);
+        self.metrics.received_bytes += bytes as u64;
         match open.inbox.received(bytes) {
             Received::Shared(filled) => {
                 let shared = std::mem::take(&mut self.shared);
@@ -38,7 +42,9 @@ impl Shard {
             Received::Own => self.requests_held(now, connection),
         }
         if let Some(open) = self.connections.get(connection) {
-            let incomplete = open.inbox.held_bytes() > 0 && open.inbox.missing_bytes() > 0;
+            // While nobody reads, the time is not the client's.
+            let incomplete =
+                open.inbox.held_bytes() > 0 && open.inbox.missing_bytes() > 0 && !open.paused.quota;
             self.connections.permits.holds(connection, incomplete, now.instant);
         }
     }
@@ -78,7 +84,7 @@ impl Shard {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(error) => {
-                    self.refuse(now, connection, error);
+                    self.refuse_frame(now, connection, error);
                     break;
                 }
             };
@@ -91,27 +97,51 @@ impl Shard {
         handled
     }
 
-    fn refuse(&mut self, now: Now, connection: ConnectionId, error: FrameError) {
-        tracing::debug!("connection {connection} closed: {error:?}");
+    fn refuse_frame(&mut self, now: Now, connection: ConnectionId, error: FrameError) {
+        let reason = match error {
+            FrameError::Length(_) => "a frame of no length",
+            FrameError::TooLong { .. } => "a frame above socket.request.max.bytes",
+        };
+        self.refuse(now, connection, reason);
+    }
+
+    fn refuse(&mut self, now: Now, connection: ConnectionId, reason: &'static str) {
+        self.effects.push(Effect::Log(Event::ConnectionRefused { connection, reason }));
         self.close_when_answered(now, connection);
     }
 
     fn request(&mut self, now: Now, connection: ConnectionId, frame: &[u8]) -> Flow {
+        let (asked, body) = match Asked::split(frame) {
+            Ok(split) => split,
+            Err(reason) => {
+                self.refuse(now, connection, reason);
+                return Flow::Gone;
+            }
+        };
         let Some(open) = self.connections.get_mut(connection) else { return Flow::Gone };
         let peer = open.peer;
         let operation = self.operations.next_id();
+        let fetch_bytes_max = self.fetch_bytes_max(&asked);
         let mut context = self.parts.context(now, operation);
-        let (handled, correlation_id, version) = handlers::handle(&mut context, frame, peer);
+        context.fetch_bytes_max = fetch_bytes_max;
+        let handled = handlers::handle(&mut context, &asked, body, peer);
+        if !matches!(handled, Handled::NoRoom | Handled::Close(_)) {
+            self.charge_request(now, connection, &asked, frame.len());
+        }
         let Some(open) = self.connections.get_mut(connection) else { return Flow::Gone };
         match handled {
             Handled::Responded => {
                 let turn = open.pipeline.begin();
-                self.respond(connection, turn);
+                self.metrics.answered(asked.api.key(), 0);
+                self.respond(now, connection, turn, asked.api);
             }
-            Handled::Silent => {}
+            Handled::Silent => {
+                self.metrics.answered(asked.api.key(), 0);
+                self.throttle_silently(now, connection, asked.api);
+            }
             Handled::Pending(kind) => {
                 let turn = open.pipeline.begin();
-                self.wait(connection, turn, (correlation_id, version), kind);
+                self.wait(now, connection, turn, &asked, kind);
             }
             Handled::NoRoom => {
                 open.paused.room = true;
@@ -120,8 +150,7 @@ impl Shard {
                 return Flow::Again;
             }
             Handled::Close(reason) => {
-                tracing::debug!("connection {connection} closed: {reason}");
-                self.close_when_answered(now, connection);
+                self.refuse(now, connection, reason);
                 return Flow::Gone;
             }
         }
@@ -130,15 +159,26 @@ impl Shard {
 
     fn wait(
         &mut self,
+        now: Now,
         connection: ConnectionId,
         turn: Turn,
-        (correlation_id, version): (i32, i16),
+        asked: &Asked<'_>,
         kind: Kind,
     ) {
         let deadline = Operation::due(&kind);
         let memory_bytes = kind.memory_bytes();
-        let operation =
-            Operation { connection, turn, correlation_id, version, memory_bytes, deadline, kind };
+        let Asked { api, version, correlation_id, .. } = *asked;
+        let operation = Operation {
+            connection,
+            api,
+            begun: now.instant,
+            turn,
+            correlation_id,
+            version,
+            memory_bytes,
+            deadline,
+            kind,
+        };
         let id = self.operations.insert(operation);
         let open = self.connections.get_mut(connection).expect("its request is being handled");
         open.waiting.push(id);
@@ -146,15 +186,18 @@ impl Shard {
     }
 
     /// Sends the responder's frame as the answer to the request at `turn`.
-    fn respond(&mut self, connection: ConnectionId, turn: Turn) {
+    fn respond(&mut self, now: Now, connection: ConnectionId, turn: Turn, api: ApiKey) {
+        self.throttle_answer(now, connection, api);
         let responder = &mut self.parts.responder;
+        self.metrics.failed(responder.error_codes());
+        let mark = Mark { api: api.key(), ready: now.instant };
         let Some(open) = self.connections.get_mut(connection) else { return };
         let inserted = responder.take_parts();
         if open.pipeline.is_next(turn) {
-            write_out(responder.bytes(), inserted, &mut open.outbox);
+            write_out(mark, responder.bytes(), inserted, &mut open.outbox);
             open.pipeline.answered(turn, &mut open.outbox);
         } else {
-            let response = Response { bytes: responder.bytes().to_vec(), inserted };
+            let response = Response { mark, bytes: responder.bytes().to_vec(), inserted };
             open.pipeline.respond(turn, Some(response), &mut open.outbox);
         }
         self.flush(connection);
@@ -174,22 +217,23 @@ impl Shard {
             return;
         }
         let operation = self.operations.remove(id).expect("it has just been settled");
-        let Operation { connection, turn, memory_bytes, .. } = operation;
+        let Operation { connection, turn, memory_bytes, api, begun, .. } = operation;
+        self.metrics.answered(api.key(), now.instant.get().saturating_sub(begun.get()));
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.waiting.retain(|waiting| *waiting != id);
         open.waiting_bytes -= memory_bytes;
         match settled {
             Settled::Waiting => unreachable!("handled above"),
-            Settled::Responded => self.respond(connection, turn),
+            Settled::Responded => self.respond(now, connection, turn, api),
             Settled::Silent => {
                 open.pipeline.respond(turn, None, &mut open.outbox);
                 self.flush(connection);
+                self.throttle_silently(now, connection, api);
             }
             Settled::Close(reason) => {
-                tracing::debug!("connection {connection} closed: {reason}");
                 open.pipeline.respond(turn, None, &mut open.outbox);
                 self.flush(connection);
-                return self.close_when_answered(now, connection);
+                return self.refuse(now, connection, reason);
             }
         }
         self.close_if_answered(now, connection);
@@ -200,6 +244,10 @@ impl Shard {
         let Some(open) = self.connections.get_mut(connection) else { return };
         open.touch(now.instant);
         open.outbox.sent(bytes);
+        self.metrics.sent_bytes += bytes;
+        while let Some(mark) = open.outbox.take_sent_mark() {
+            self.metrics.sent(mark, now.instant);
+        }
         self.close_if_answered(now, connection);
         self.resume(now, connection);
     }
@@ -266,6 +314,7 @@ impl Shard {
 
     pub(super) fn closed(&mut self, now: Now, connection: ConnectionId) {
         let Some(closed) = self.connections.remove(connection) else { return };
+        self.forget_muted(connection, closed.muted_until);
         for id in closed.waiting {
             if let Some(mut operation) = self.operations.remove(id) {
                 operation.abandon(&mut self.parts.context(now, id));

@@ -10,6 +10,7 @@ use crate::handlers::owner;
 use crate::io::{DiskQueue, DiskResult, FileName};
 use crate::metadata::Image;
 use crate::store::{Owner, Recovery, Returning, Sources};
+use crate::trace::Event;
 use crate::types::{Lsn, Now, ShardId, Uuid};
 use crate::wal::{Replay, Replayed};
 
@@ -87,6 +88,7 @@ impl Shard {
                 });
             }
         }
+        self.take_quotas(&image);
         self.parts.image = image;
         self.start.fences = fences.to_vec();
         self.parts.store.open(now);
@@ -111,6 +113,8 @@ impl Shard {
             self.start.recovery = None;
             let fences = std::mem::take(&mut self.start.fences);
             self.parts.store.recovered(&fences);
+            let partitions = self.parts.store.partitions().count();
+            self.effects.push(Effect::Log(Event::Recovered { partitions }));
             self.send(ShardId::FIRST, Message::Recovered);
         }
     }
@@ -120,5 +124,6 @@ impl Shard {
         self.serving = true;
         self.coordinate_all();
         self.effects.push(Effect::Listen);
+        self.effects.push(Effect::Log(Event::Serving));
     }
 }

@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use super::Shard;
 use super::boot::{Asked, partition_named};
+use super::{Effect, Shard};
 use crate::io::{DiskOp, FileName};
 use crate::metadata::Image;
 use crate::planted::{Bug, planted};
 use crate::store::{DELETED_SUFFIX, Sources};
+use crate::trace::Event;
 use crate::types::Uuid;
 
 /// Behind the name of a directory that no topic is known to have had: its files are kept.
@@ -82,7 +83,8 @@ impl Shard {
         if suffix == DELETED_SUFFIX {
             strays.deleted.push(to.clone());
         } else {
-            tracing::warn!("{from} belongs to no topic: it is kept as {to}");
+            let event = Event::StrayDirectory { from: from.to_string(), to: to.to_string() };
+            self.effects.push(Effect::Log(event));
         }
         self.ask_outside(Asked::RenameStray, DiskOp::Rename { from, to });
     }

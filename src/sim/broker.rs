@@ -168,7 +168,7 @@ impl SimBroker {
             }
             Effect::Compute(job) => wishes.push(Wish::Job { shard, job }),
             Effect::Listen => wishes.push(Wish::Listen { shard }),
-            Effect::StopListening => {}
+            Effect::StopListening | Effect::Log(_) => {}
             Effect::Exit(exit) => wishes.push(Wish::Exit { shard, exit }),
         }
     }

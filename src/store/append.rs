@@ -117,6 +117,11 @@ pub(super) struct Commits {
 }
 
 impl Commits {
+    /// Appends that are not durable yet, and those that wait for room.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.queue.len(), self.queued.len())
+    }
+
     /// Whether appends wait for room.
     pub(super) fn has_queued(&self) -> bool {
         !self.queued.is_empty()

@@ -348,6 +348,7 @@ impl Store {
             unreachable!("a slot was being written")
         };
         let freed = self.wal.recycle(generation);
+        self.figures.checkpointed(self.checkpointer.last_begin, now.instant);
         self.checkpointer.phase = Phase::Idle;
         self.checkpointer.in_vain = self.room_wanted && !freed && self.wal.is_starved();
         if drains && !self.checkpointer.drained {

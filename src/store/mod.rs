@@ -5,6 +5,7 @@
 mod append;
 mod checkpoint;
 mod compaction;
+mod figures;
 mod owner;
 mod reading;
 mod record;
@@ -34,6 +35,7 @@ use crate::wal::{Wal, WalLimits};
 
 pub use self::append::{AppendAnswer, AppendError, Appended, Batch, Outcome};
 pub use self::compaction::CompactionLimits;
+pub use self::figures::StoreFigures;
 pub use self::owner::Owner;
 pub use self::reading::{ReadAnswer, ReadDone, ReadFailure, ReadOutcome};
 pub use self::record::PartitionRecord;
@@ -128,6 +130,7 @@ pub struct Store {
     removals: Removals,
     retention: Retention,
     compactor: Compactor,
+    figures: StoreFigures,
     /// Slots in the order in which their chunks grew: who gives memory up first.
     grown: VecDeque<u32>,
     requests: Vec<DiskRequest>,
@@ -157,6 +160,7 @@ impl Store {
             removals: Removals::default(),
             retention: Retention::default(),
             compactor: Compactor::default(),
+            figures: StoreFigures::default(),
             grown: VecDeque::new(),
             requests: Vec::new(),
             outstanding: Vec::new(),
@@ -316,7 +320,11 @@ impl Store {
         // Somebody may have found no room since the last tick.
         self.continue_checkpoint(now);
         let mut queue = DiskQueue::new(Owner::Wal.encode(), &mut self.requests);
+        let (commits, _) = self.wal.written();
         self.wal.flush(&mut queue);
+        if self.wal.written().0 > commits {
+            self.figures.commit_begun = now.instant;
+        }
     }
 
     /// Takes the answer to a request.
@@ -335,6 +343,7 @@ impl Store {
             Owner::Wal => {
                 let committed = self.wal.completed(token, result, &mut queue);
                 if committed.map_err(StoreFault::Wal)? {
+                    self.figures.committed(now.instant);
                     self.committed();
                     self.log_starts_committed();
                     self.continue_removals();

@@ -99,6 +99,11 @@ impl Space {
         self.free.is_some()
     }
 
+    /// What the device has left.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        self.free.map(|free| free.free_bytes)
+    }
+
     /// Whether the device is full, as far as appends go.
     pub(super) fn is_full(&self) -> bool {
         let low = self.free.is_some_and(|free| free.free_bytes < self.reserve_of(free) / 2);

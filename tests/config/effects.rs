@@ -8,6 +8,7 @@ use crate::facts::{given, map};
 
 /// Values for settings of which not just any other value shows, with what they need beside them.
 const SAMPLES: &[(&str, &str, &[&str])] = &[
+    ("admin.listen", "127.0.0.1:1", &[]),
     ("advertised.listeners", "PLAINTEXT://h:1", &[]),
     ("broker.id", "5", &[]),
     ("controller.listener.names", "PLAINTEXT", &[]),
@@ -39,7 +40,7 @@ fn sample(definition: &Definition) -> String {
         (_, Kind::Double) => "0.25".to_owned(),
         (_, Kind::Int | Kind::Short | Kind::Long) => {
             let number: i64 = default.parse().unwrap_or(5);
-            let is_most = number == i64::MAX || number == i32::MAX.into();
+            let is_most = number == i64::MAX || number == i64::from(i32::MAX);
             if is_most { (number - 1).to_string() } else { (number + 1).to_string() }
         }
         _ => "other".to_owned(),

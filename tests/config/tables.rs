@@ -14,10 +14,13 @@ const SETTINGS: &str = include_str!("kafka-4.3.1/settings.tsv");
 /// Settings that Kafka does not have.
 const OWN: &[&str] = &[
     "ack.durability",
+    "admin.listen",
     "checkpoint.bytes",
     "checkpoint.interval.ms",
     "cores",
     "disk.reserve.bytes",
+    "log.format",
+    "log.level",
     "memory.bytes",
     "produce.validation",
     "wal.bytes.max",

@@ -73,33 +73,18 @@ pub struct Running {
 
 /// Runs `millstream serve` until it serves, or to its end.
 pub fn serve(folder: &Folder, arguments: &[&str]) -> Result<Running, Ended> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_millstream"))
-        .arg("serve")
-        .args(arguments)
-        .current_dir(folder.path())
-        .env_remove("RUST_LOG")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = lines(child.stdout.take().unwrap());
-    let errors = lines(child.stderr.take().unwrap());
-    let mut running = Running { child, output, errors, greeting: String::new() };
-    loop {
-        let Ok(line) = running.output.recv_timeout(PATIENCE) else { return Err(running.end()) };
-        running.greeting.push_str(&line);
-        running.greeting.push('\n');
-        if line == LAST_LINE {
-            return Ok(running);
-        }
-    }
+    Running::begun(folder, arguments, &[]).greeted()
 }
 
 /// The same where it has to serve, on a free port and on one core.
 pub fn started(folder: &Folder, arguments: &[&str]) -> Running {
     serve(folder, &with_defaults(arguments))
         .unwrap_or_else(|ended| panic!("{arguments:?}: {ended:?}"))
+}
+
+/// Runs it with such an environment, and does not wait for anything.
+pub fn begun(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
+    Running::begun(folder, &with_defaults(arguments), environment)
 }
 
 /// The same where it must not serve; answers what it says about it.
@@ -138,6 +123,47 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 impl Running {
+    fn begun(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_millstream"))
+            .arg("serve")
+            .args(arguments)
+            .current_dir(folder.path())
+            .env_remove("RUST_LOG")
+            .env_remove("NOTIFY_SOCKET")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = lines(child.stdout.take().unwrap());
+        let errors = lines(child.stderr.take().unwrap());
+        Self { child, output, errors, greeting: String::new() }
+    }
+
+    /// Waits for the last line of its greeting, or for its end.
+    pub fn greeted(mut self) -> Result<Self, Ended> {
+        loop {
+            let Ok(line) = self.output.recv_timeout(PATIENCE) else { return Err(self.end()) };
+            self.greeting.push_str(&line);
+            self.greeting.push('\n');
+            if line == LAST_LINE {
+                return Ok(self);
+            }
+        }
+    }
+
+    /// The next line that it writes to standard error.
+    pub fn error_line(&self) -> String {
+        self.errors.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Where it says that it is watched.
+    pub fn admin_address(&self) -> SocketAddr {
+        let told = self.greeting.split("at http://").nth(1).unwrap();
+        told.split(' ').next().unwrap().parse().unwrap()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,6 +22,7 @@ use millstream::protocol::messages::produce::{
 use millstream::protocol::{
     Array, Message as _, Records, Request, Writer, messages, write_request,
 };
+use millstream::quota::Limits;
 use millstream::record::{BatchBuilder, BatchOptions, NewRecord};
 use millstream::shard::{Effect, Input, Shard, ShardConfig};
 use millstream::store::StoreConfig;
@@ -175,6 +177,45 @@ impl World {
         }
     }
 
+    /// The same of a client that may have to wait until it is read from.
+    pub fn patient_request(&mut self, frame: &[u8]) {
+        while self.shard.space(self.connection).is_none() {
+            let due = self.shard.deadline().expect("nobody waits for ever");
+            self.nanos = self.nanos.max(due.get());
+            self.settle();
+        }
+        self.request(frame);
+    }
+
+    /// Gives clients quotas.
+    pub fn limit(&mut self, limits: Limits) {
+        self.shard.set_quotas(limits);
+    }
+
+    /// The time since the beginning.
+    pub fn seconds(&self) -> f64 {
+        self.nanos as f64 / 1e9
+    }
+
+    /// Answers that told the client to wait.
+    pub fn throttled(&mut self) -> u64 {
+        self.shard.report().metrics.throttled
+    }
+
+    /// Says that the last turn took so long.
+    pub fn turn_took(&mut self, nanos: u64) {
+        let now = self.now();
+        self.shard.turn_took(now, nanos);
+    }
+
+    /// Opens another connection, from this address, and goes on with it.
+    pub fn comes_from(&mut self, peer: IpAddr) {
+        let connection = ConnectionId::new(self.connection.get() + 1);
+        self.connection = connection;
+        self.inputs.push_back(Input::Opened { connection, peer });
+        self.settle();
+    }
+
     /// Gives the shard bytes that may be anything, over a connection of their own.
     pub fn hostile(&mut self, bytes: &[u8]) {
         self.closed = false;
@@ -212,6 +253,17 @@ impl World {
             self.settle();
         }
         (self.nanos - start) / 1_000_000_000
+    }
+
+    /// How long it takes until the connection is closed.
+    pub fn seconds_until_closed(&mut self) -> f64 {
+        let start = self.seconds();
+        while !self.closed {
+            let due = self.shard.deadline().expect("it is closed some time");
+            self.nanos = self.nanos.max(due.get());
+            self.settle();
+        }
+        self.seconds() - start
     }
 
     /// Gives the shard a request's bytes.
@@ -260,7 +312,7 @@ impl World {
                     self.inputs.push_back(Input::Computed { id, reply, result: job.run() });
                 }
                 Effect::Close(_) => self.closed = true,
-                Effect::Listen | Effect::Resume(_) => {}
+                Effect::Listen | Effect::Resume(_) | Effect::Log(_) => {}
                 other => panic!("nothing asks for {other:?}"),
             }
         }

@@ -5,8 +5,8 @@ use syn::visit::{self, Visit};
 use crate::source::{Source, line};
 
 const LAYERS: &[&[&str]] = &[
-    &["types", "limits", "prng", "metrics", "trace", "planted"],
-    &["io", "record", "config", "formats"],
+    &["types", "limits", "prng", "planted"],
+    &["io", "record", "config", "formats", "metrics", "trace", "quota"],
     &["protocol", "log", "wal", "consensus"],
     &["metadata", "connection", "partition"],
     &["store", "controller", "coordinator", "replication"],

@@ -21,6 +21,8 @@ pub enum ServeError {
     Signals(io::Error),
     /// The broker itself.
     Broker(StartError),
+    /// It stands in the log.
+    Logged,
 }
 
 impl fmt::Display for ServeError {
@@ -32,6 +34,7 @@ impl fmt::Display for ServeError {
             Self::Request(what) => f.write_str(what),
             Self::Signals(error) => write!(f, "signals cannot be waited for: {error}"),
             Self::Broker(error) => write!(f, "{error}"),
+            Self::Logged => f.write_str("the log says why"),
         }
     }
 }
@@ -58,6 +61,9 @@ impl From<StartError> for ServeError {
 
 impl From<ServeError> for crate::cli::CliError {
     fn from(error: ServeError) -> Self {
-        Self::Message(error.to_string())
+        match error {
+            ServeError::Logged => Self::Logged,
+            error => Self::Message(error.to_string()),
+        }
     }
 }

@@ -1,14 +1,84 @@
-//! What a broker tells the person who started it.
+//! What a broker tells the person who started it: sentences, or where its log is read by programs,
+//! events of the log.
 
 use core::time::Duration;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use super::start::Start;
-use crate::config::Durability;
+use crate::config::{Durability, LogFormat};
 
-pub(super) fn print(start: &Start, port: u16, directory: &Path, took: Duration) {
+/// How a broker speaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Voice {
+    /// To people.
+    Sentences,
+    /// To programs.
+    Events,
+}
+
+impl Voice {
+    pub(super) fn of(start: &Start) -> Self {
+        match start.settings.operation.log_format {
+            LogFormat::Text => Self::Sentences,
+            LogFormat::Json => Self::Events,
+        }
+    }
+
+    /// Something about the settings.
+    pub(super) fn notice(self, notice: &str) {
+        match self {
+            Self::Sentences => eprintln!("{notice}"),
+            Self::Events => tracing::warn!("{notice}"),
+        }
+    }
+
+    /// It serves.
+    pub(super) fn greet(
+        self,
+        start: &Start,
+        port: u16,
+        admin: Option<SocketAddr>,
+        directory: &Path,
+        took: Duration,
+    ) {
+        match self {
+            Self::Sentences => greeting(start, port, admin, directory, took),
+            Self::Events => tracing::info!(
+                version = env!("CARGO_PKG_VERSION"),
+                node = start.settings.node_id.get(),
+                cores = start.cores,
+                host = start.listen_host(),
+                port,
+                admin = admin.map(tracing::field::display),
+                directory = %directory.display(),
+                took_ms = took.as_millis() as u64,
+                "serving"
+            ),
+        }
+    }
+
+    pub(super) fn end(self) {
+        match self {
+            Self::Sentences => say("Stopped: everything is on disk.\n"),
+            Self::Events => tracing::info!("stopped"),
+        }
+    }
+
+    /// Nothing was promised to anybody yet.
+    pub(super) fn early_end(self) {
+        match self {
+            Self::Sentences => {
+                say("Stopped before it had started: what was on disk is as it was.\n");
+            }
+            Self::Events => tracing::info!("stopped before it had started"),
+        }
+    }
+}
+
+fn greeting(start: &Start, port: u16, admin: Option<SocketAddr>, directory: &Path, took: Duration) {
     let mut text = String::new();
     let (host, told_port) = start.told(port);
     let address = match host.contains(':') {
@@ -29,6 +99,10 @@ pub(super) fn print(start: &Start, port: u16, directory: &Path, took: Duration) 
         "127.0.0.1:9092" => String::new(),
         address => format!(" --bootstrap {address}"),
     };
+    let watched = match admin {
+        Some(admin) => format!("at http://{admin} with /metrics, /health and /ready"),
+        None => "nowhere: it has no admin port".to_owned(),
+    };
     let lines = [
         format!(
             "Millstream {}, node {}, on {cores}: started in {} ms",
@@ -42,6 +116,7 @@ pub(super) fn print(start: &Start, port: u16, directory: &Path, took: Duration) 
         ),
         format!("  keeps data   in {}", directory.display()),
         format!("  has a write  {acknowledged}"),
+        format!("  is watched   {watched}"),
         "Try next, in another terminal:".to_owned(),
         format!("  echo hello | millstream produce greetings{bootstrap}"),
         format!("  millstream consume greetings{bootstrap}"),
@@ -52,15 +127,6 @@ pub(super) fn print(start: &Start, port: u16, directory: &Path, took: Duration) 
         let _ = writeln!(text, "{line}");
     }
     say(&text);
-}
-
-pub(super) fn print_end() {
-    say("Stopped: everything is on disk.\n");
-}
-
-/// Nothing was promised to anybody yet.
-pub(super) fn print_early_end() {
-    say("Stopped before it had started: what was on disk is as it was.\n");
 }
 
 /// A broker goes on when nobody reads what it says.

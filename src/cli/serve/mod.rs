@@ -2,20 +2,25 @@
 
 mod failure;
 mod greeting;
+mod logs;
 mod machine;
+mod service;
 mod shards;
 mod signals;
 mod start;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 
 pub use self::failure::ServeError;
+use self::greeting::Voice;
 use self::signals::Signals;
 use self::start::Start;
-use crate::runtime::{Broker, Claim, StartError};
+use crate::config::{LogFormat, OperationSettings};
+use crate::runtime::{Admin, Broker, Claim, Observer, StartError};
 
 /// Run a broker
 ///
@@ -57,26 +62,56 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     // From here on a signal is not lost, though it is looked at later.
     let signals = Signals::register().map_err(ServeError::Signals)?;
     let start = Start::resolve(args)?;
-    for notice in &start.notices {
-        eprintln!("{notice}");
+    logs::begin(&start.settings.operation);
+    if start.settings.operation.log_format == LogFormat::Text {
+        return serve(&start, signals, begun);
     }
+    // Whoever reads objects is not given sentences between them.
+    serve(&start, signals, begun).map_err(|error| {
+        tracing::error!(%error, "ended");
+        ServeError::Logged
+    })
+}
+
+fn serve(start: &Start, signals: Signals, begun: Instant) -> Result<(), ServeError> {
+    let voice = Voice::of(start);
+    start.notices.iter().for_each(|notice| voice.notice(notice));
     machine::raise_descriptor_limit();
     let address = start.address()?;
     let claim = Claim::new(&start.root, address, start.cores, &start.settings.network)?;
     let directory = std::fs::canonicalize(&start.root).unwrap_or_else(|_| (&start.root).into());
     let port = claim.port();
-    let mut broker = Broker::start(shards::configs(&start, port), claim)?;
+    let mut broker = Broker::start(shards::configs(start, port), claim)?;
     signals.stop_on(broker.stopper());
+    let admin = admin(&start.settings.operation, broker.observer(), voice);
     match broker.wait_until_serving() {
         Ok(()) => {}
         Err(StartError::Stopped) => {
-            greeting::print_early_end();
+            voice.early_end();
             return Ok(());
         }
         Err(error) => return Err(error.into()),
     }
-    greeting::print(&start, port, &directory, begun.elapsed());
+    voice.greet(start, port, admin, &directory, begun.elapsed());
+    service::ready(broker.observer());
     broker.wait()?;
-    greeting::print_end();
+    voice.end();
     Ok(())
+}
+
+/// Answers on the admin port, and says where. The broker serves its clients without it too.
+fn admin(settings: &OperationSettings, observer: Observer, voice: Voice) -> Option<SocketAddr> {
+    let wanted = settings.admin_address?;
+    let served = Admin::bind(wanted, !settings.admin_is_chosen).and_then(|admin| {
+        let address = admin.address()?;
+        admin.serve(observer)?;
+        Ok(address)
+    });
+    let failed = |error| {
+        voice.notice(&format!(
+            "admin.listen={wanted}: {error}: there are no metrics; free the port, or choose \
+             another with --set admin.listen=ADDRESS:PORT"
+        ));
+    };
+    served.map_err(failed).ok()
 }

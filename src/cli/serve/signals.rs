@@ -5,6 +5,7 @@ use std::{io, process, thread};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator;
 
+use super::service;
 use crate::runtime::Stopper;
 
 /// What shells report of a process that a signal ended, less the signal's number.
@@ -28,6 +29,7 @@ impl Signals {
                     process::exit(EXIT_BASE + signal);
                 }
                 asked = true;
+                service::stopping();
                 stopper.stop();
             }
         });

@@ -3,6 +3,8 @@
 
 mod coordination;
 mod network;
+mod operation;
+mod quotas;
 mod sources;
 mod storage;
 
@@ -10,6 +12,8 @@ use std::collections::BTreeMap;
 
 pub use self::coordination::{ClassicGroups, ConsumerGroups, OffsetSettings};
 pub use self::network::NetworkSettings;
+pub use self::operation::{LogFormat, OperationSettings};
+pub use self::quotas::QuotaSettings;
 pub use self::sources::{Machine, Sources};
 pub use self::storage::{StorageSettings, Validation};
 use super::definition::Definition;
@@ -50,6 +54,8 @@ pub struct BrokerSettings {
     pub network: NetworkSettings,
     /// The directories with the data, at least one.
     pub log_directories: Vec<String>,
+    /// How the broker is watched.
+    pub operation: OperationSettings,
     /// Memory, write-ahead log, background work.
     pub storage: StorageSettings,
     /// What new topics get.
@@ -64,6 +70,8 @@ pub struct BrokerSettings {
     pub classic_groups: ClassicGroups,
     /// Groups of the consumer protocol.
     pub consumer_groups: ConsumerGroups,
+    /// How what clients use is measured.
+    pub quotas: QuotaSettings,
     /// The settings of a group that has none of its own.
     pub group_defaults: GroupSettings,
     layers: Layers,
@@ -134,6 +142,7 @@ impl BrokerSettings {
             listeners: listener::listeners(&reader, notices)?,
             storage: storage::read(&reader, network.request_bytes_max)?,
             network,
+            operation: operation::read(&reader)?,
             log_directories: log_directories(&reader)?,
             topic_creation: topic_creation(&reader)?,
             topic_defaults: topic_defaults(&reader, &layers)?,
@@ -141,6 +150,7 @@ impl BrokerSettings {
             offsets_codec: coordination::offsets_codec(&reader)?,
             classic_groups: coordination::classic_groups(&reader)?,
             consumer_groups: coordination::consumer_groups(&reader)?,
+            quotas: quotas::read(&reader)?,
             group_defaults: GroupSettings::over(&layers, &BTreeMap::new())?,
             layers,
         })

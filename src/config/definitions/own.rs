@@ -1,7 +1,7 @@
 //! Millstream's own settings, which Kafka does not know.
 
 use crate::config::definition::{
-    Allowed::OneOf,
+    Allowed::{Any, OneOf},
     DURABILITIES, Definition,
     Effect::Effective,
     Kind::{Int, Long, Text},
@@ -16,6 +16,13 @@ pub(super) static BROKER_ROWS: &[Definition] = &[
         "When an append is acknowledged: on disk, or in memory milliseconds before that."),
     row("produce.validation", Text, Some("header"), OneOf(&["header", "full"]), ReadOnly, Effective,
         "Whether compressed batches are believed by their headers or read record by record."),
+    row("admin.listen", Text, Some("127.0.0.1:9644"), Any, ReadOnly, Effective,
+        "Where metrics and health are served over HTTP, as ADDRESS:PORT; nothing for nowhere."),
+    row("log.format", Text, Some("text"), OneOf(&["text", "json"]), ReadOnly, Effective,
+        "How the broker's own log is written to standard error, one line for each event."),
+    row("log.level", Text, Some("info"), OneOf(&["error", "warn", "info", "debug", "trace"]),
+        ReadOnly, Effective,
+        "The least that is logged; the environment's RUST_LOG wins."),
     row("cores", Int, Some("0"), between(0, 1024), ReadOnly, Effective,
         "Cores to use, one thread on each; 0 means all."),
     row("memory.bytes", Long, None, from(64 << 20), ReadOnly, Effective,

@@ -3,7 +3,9 @@
 use super::reasons::{QUOTAS, TELEMETRY};
 use crate::config::definition::{
     Allowed::{Any, ItemsOrNone},
-    Definition, INT_MAX,
+    Definition,
+    Effect::Effective,
+    INT_MAX,
     Kind::{Double, Int, List, Long},
     LONG_MAX,
     Update::ClusterWide,
@@ -25,11 +27,11 @@ pub(super) static BROKER_ROWS: &[Definition] = &[
 /// Quotas of users and clients.
 #[rustfmt::skip]
 pub(super) static CLIENT_ROWS: &[Definition] = &[
-    inheriting("producer_byte_rate", Long, LONG_MAX, Any, &[], QUOTAS,
+    inheriting("producer_byte_rate", Long, LONG_MAX, Any, &[], Effective,
         "Bytes that a client may produce in a second."),
-    inheriting("consumer_byte_rate", Long, LONG_MAX, Any, &[], QUOTAS,
+    inheriting("consumer_byte_rate", Long, LONG_MAX, Any, &[], Effective,
         "Bytes that a client may fetch in a second."),
-    inheriting("request_percentage", Double, Some("2.147483647E9"), Any, &[], QUOTAS,
+    inheriting("request_percentage", Double, Some("2.147483647E9"), Any, &[], Effective,
         "The part of a thread's time that a client may take, in percent."),
     inheriting("controller_mutation_rate", Double, Some("2.147483647E9"), Any, &[], QUOTAS,
         "Partitions that a client may create or delete in a second."),
@@ -38,7 +40,7 @@ pub(super) static CLIENT_ROWS: &[Definition] = &[
 /// Quotas of addresses.
 #[rustfmt::skip]
 pub(super) static ADDRESS_ROWS: &[Definition] = &[
-    inheriting("connection_creation_rate", Int, INT_MAX, from(0), &[], QUOTAS,
+    inheriting("connection_creation_rate", Int, INT_MAX, from(0), &[], Effective,
         "Connections that an address may open in a second."),
 ];
 

@@ -1,11 +1,11 @@
-//! Where reading begins.
+//! Places in a topic, as people name them.
 
 use core::str::FromStr;
 
-use crate::cli::timestamp;
+use super::timestamp;
 use crate::types::{Offset, Timestamp};
 
-/// Where reading begins.
+/// A place in every partition of a topic.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum From {
     Beginning,

@@ -1,0 +1,48 @@
+//! What is worth a line in a log. The core says it as data; whoever drives it writes the line.
+
+use crate::types::ConnectionId;
+
+/// Something that happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// What a client sent made the broker close its connection.
+    ConnectionRefused {
+        /// The connection.
+        connection: ConnectionId,
+        /// Why.
+        reason: &'static str,
+    },
+    /// A part of a partition's log cannot be read.
+    LogDamaged {
+        /// The partition's directory.
+        directory: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A directory belongs to no topic that is known; its files are kept under another name.
+    StrayDirectory {
+        /// Its name.
+        from: String,
+        /// The new one.
+        to: String,
+    },
+    /// The shard has its partitions back from disk.
+    Recovered {
+        /// How many it owns.
+        partitions: usize,
+    },
+    /// Connections are accepted.
+    Serving,
+    /// What was begun is finished, and everything brought to disk.
+    Stopping,
+    /// The device has no space for what clients send.
+    DeviceFull {
+        /// What it has left.
+        free_bytes: u64,
+    },
+    /// The device has space again.
+    DeviceHasSpace {
+        /// How much.
+        free_bytes: u64,
+    },
+}
