@@ -56,8 +56,6 @@ bugs! {
     SortCarriedFirst,
     /// Lets a checkpoint begin before every partition is back.
     CheckpointBeforeRecovery,
-    /// Leaves a deleted topic's directories their names when the power went before it renamed them.
-    KeepStrays,
     /// Removes the write-ahead logs of earlier lives before all shards have drained them.
     DropWalBeforeDrain,
     /// Shows consumers what was appended instead of what is durable.

@@ -8,7 +8,6 @@ use super::boot::{Asked, partition_named};
 use super::{Effect, Shard};
 use crate::io::{DiskOp, FileName};
 use crate::metadata::Image;
-use crate::planted::{Bug, planted};
 use crate::store::{DELETED_SUFFIX, Sources};
 use crate::trace::Event;
 use crate::types::Uuid;
@@ -39,11 +38,7 @@ impl Shard {
             })
         };
         let boot = self.boot();
-        let mut names: Vec<String> =
-            boot.directories().filter(is_stray).map(str::to_owned).collect();
-        if planted(Bug::KeepStrays) {
-            names.clear();
-        }
+        let names: Vec<String> = boot.directories().filter(is_stray).map(str::to_owned).collect();
         if names.is_empty() {
             return self.send_recovery(&image, sources);
         }
