@@ -12,6 +12,8 @@ mod broker;
 mod client;
 #[path = "bad_input/framing.rs"]
 mod framing;
+#[path = "bad_input/groups.rs"]
+mod groups;
 #[path = "bad_input/leaving.rs"]
 mod leaving;
 #[path = "bad_input/many.rs"]

@@ -4,6 +4,9 @@ use super::message::Format;
 use super::reader::STRING_BYTES_MAX;
 use super::records::Records;
 
+/// Error codes that are noted: whoever counts them needs no more of one response.
+const ERROR_CODES_MAX: usize = 1024;
+
 /// A place in the written bytes where the sender inserts bytes that lie elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cut {
@@ -51,7 +54,8 @@ impl Writer {
 
     /// A writer with room for `bytes` bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { bytes: Vec::with_capacity(bytes), ..Self::new() }
+        let error_codes = Vec::with_capacity(ERROR_CODES_MAX);
+        Self { bytes: Vec::with_capacity(bytes), error_codes, ..Self::new() }
     }
 
     /// Forgets what was written and keeps the room.
@@ -73,7 +77,7 @@ impl Writer {
         &self.cuts
     }
 
-    /// The error codes that were written, except those that say that there was none.
+    /// The first 1,024 error codes that were written, except those that say that there was none.
     pub fn error_codes(&self) -> &[i16] {
         &self.error_codes
     }
@@ -165,7 +169,7 @@ impl Writer {
 
     #[inline]
     pub(super) fn error_code(&mut self, code: i16) {
-        if code != 0 {
+        if code != 0 && self.error_codes.len() < ERROR_CODES_MAX {
             self.error_codes.push(code);
         }
         self.put(code.to_be_bytes());

@@ -18,10 +18,10 @@ use millstream::protocol::messages::offset_for_leader_epoch::{
 };
 use millstream::protocol::{ApiKey, Array, ErrorCode, Message as _};
 
-use crate::administration;
 use crate::batches::Plain;
 use crate::broker::Broker;
 use crate::client::{Client, Heard, request, with_fetch, with_produce};
+use crate::{administration, groups};
 
 const NAME: &str = "a-topic-with-a-name";
 
@@ -91,7 +91,10 @@ fn good(api: ApiKey, version: i16) -> Option<Vec<u8>> {
             request(1, version, &DescribeConfigsRequest { resources, ..Default::default() })
         }
         ApiKey::DescribeCluster => request(1, version, &DescribeClusterRequest::default()),
-        _ => return administration::good(api, version, NAME),
+        _ => {
+            return administration::good(api, version, NAME)
+                .or_else(|| groups::good(api, version, NAME));
+        }
     })
 }
 
