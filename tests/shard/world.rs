@@ -367,8 +367,9 @@ fn config() -> ShardConfig {
                 file_bytes_max: 64 << 20,
                 commit_bytes_max: 1 << 20,
             },
-            tail_bytes_max: 256 << 20,
-            checkpoint_bytes: 64 << 20,
+            // Small, so that a long run uses memory again instead of asking the system for more.
+            tail_bytes_max: 32 << 20,
+            checkpoint_bytes: 8 << 20,
             checkpoint_interval: core::time::Duration::from_secs(5),
             reserve_bytes: 64 << 20,
             producer_expiry: core::time::Duration::from_secs(86_400),
