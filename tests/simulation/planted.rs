@@ -31,9 +31,9 @@ fn catchers(bug: Bug) -> &'static [&'static str] {
         | Bug::IgnoreTopicId
         | Bug::DecideBeforeCommit => &["recovery", "acknowledged"],
         // Bytes that are not the ones written.
-        Bug::BelieveSegment | Bug::SkipCrc | Bug::LookUpOffByOne => {
-            &["answers", "contents", "shown"]
-        }
+        Bug::BelieveSegment | Bug::SkipCrc => &["answers", "contents", "shown"],
+        // Or what is looked at next is no batch.
+        Bug::LookUpOffByOne => &[ASSERTION, "answers", "contents", "shown"],
         Bug::TrustIndex | Bug::ReleaseUnwrittenChunk => &[ASSERTION, "answers", "contents"],
         // Or what is brought back is no batch.
         Bug::SortCarriedFirst => &[ASSERTION, "recovery", "acknowledged"],
