@@ -153,12 +153,6 @@ impl Checkpointer {
 }
 
 impl Store {
-    /// Whether nothing counts on the write-ahead logs of earlier lives any more.
-    #[cfg(feature = "simulation")]
-    pub fn is_drained(&self) -> bool {
-        self.checkpointer.drained
-    }
-
     /// The oldest generation that holds metadata which no snapshot has.
     pub fn set_metadata_generation(&mut self, generation: Option<u64>) {
         let freed = generation > self.checkpointer.metadata_generation || generation.is_none();

@@ -5,9 +5,6 @@ use crate::sim::broker::SimBroker;
 /// What the bounds leave out: one append that was admitted below the bound, chunks still referred
 /// to by a send.
 const SLACK_BYTES: usize = 256 << 10;
-/// Until the first checkpoint of a start, tails hold what the write-ahead logs of several lives
-/// have that were cut one after the other; a real broker's logs are shorter than its tails.
-const REPLAYED_BYTES_MAX: usize = 256 << 10;
 /// A quarter of the memory for requests, and one request, which may be larger.
 const LENT_BYTES_MAX: usize = (32 + 96) << 10;
 
@@ -15,8 +12,7 @@ pub(in crate::sim) fn check(broker: Option<&mut SimBroker>) -> Result<(), String
     let Some(broker) = broker else { return Ok(()) };
     for shard in broker.shards.iter_mut().flatten() {
         let (tails, most) = (shard.store().tail_bytes(), shard.store().tail_bytes_max());
-        let replayed = if shard.store().is_drained() { 0 } else { REPLAYED_BYTES_MAX };
-        if tails > most + SLACK_BYTES + replayed {
+        if tails > most + SLACK_BYTES {
             return Err(format!("tails hold {tails} of {most} bytes"));
         }
         let lent = shard.lent_bytes();
