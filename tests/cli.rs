@@ -7,5 +7,7 @@ mod broker;
 mod inspect;
 #[path = "cli/records.rs"]
 mod records;
+#[path = "cli/strays.rs"]
+mod strays;
 #[path = "cli/topics.rs"]
 mod topics;

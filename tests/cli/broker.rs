@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -63,13 +63,13 @@ impl Broker {
             millstream(&["serve", "--data", data, "--listen", &listen, "--cores", "1"]);
         let command = command.stdin(Stdio::null()).stdout(Stdio::null());
         self.child = Some(command.spawn().unwrap());
+        // Answers are waited for: the address is taken before it serves, and a killed broker's lives
+        // on until the kernel has taken its rings apart.
         let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(start.elapsed() < PATIENCE, "the broker does not listen");
+        while !finish(self.command(&["topics", "list"]), b"").status.success() {
+            assert!(start.elapsed() < PATIENCE, "the broker does not serve");
             thread::sleep(Duration::from_millis(10));
         }
-        // The address is taken before it serves.
-        self.run(&["topics", "list"]);
     }
 
     /// Without any chance to clean up.

@@ -60,7 +60,7 @@ pub(super) fn print_end() {
 
 /// Nothing was promised to anybody yet.
 pub(super) fn print_early_end() {
-    say("Stopped before it had started: what was on disk is as it was.\n");
+    say("Stopped before it had started: nothing that was acknowledged is lost.\n");
 }
 
 /// A broker goes on when nobody reads what it says.
