@@ -388,3 +388,6 @@ impl core::fmt::Display for StoreFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
