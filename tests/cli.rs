@@ -11,5 +11,7 @@ mod compaction;
 mod inspect;
 #[path = "cli/records.rs"]
 mod records;
+#[path = "cli/strays.rs"]
+mod strays;
 #[path = "cli/topics.rs"]
 mod topics;

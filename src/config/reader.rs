@@ -70,12 +70,11 @@ impl<'a> Reader<'a> {
         (others, other): (&Reader<'_>, &str),
         problem: String,
     ) -> SettingError {
-        if others.place(other).distance() >= self.place(name).distance() {
-            return self.refuse(name, problem);
+        let refused = self.refuse(name, problem);
+        if others.place(other).distance() >= refused.place.distance() {
+            return refused;
         }
-        let found = self.found(name).1;
-        let (name, text) = found.map_or((name, String::new()), |found| (found.name, found.text));
-        others.refuse(other, format!("does not go with {name}={text}: {problem}"))
+        others.refuse(other, format!("does not go with {refused}"))
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<bool, SettingError> {

@@ -9,3 +9,8 @@ pub use disk::{
     FileHandle, FileName, FreeSpace, OpenFile, OpenMode,
 };
 pub use memory::{BLOCK_BYTES, Buffer, MemoryRange, round_down_to_block, round_up_to_block};
+
+#[cfg(test)]
+mod answering;
+#[cfg(test)]
+pub(crate) use answering::AnsweringDisk;

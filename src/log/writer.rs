@@ -340,6 +340,42 @@ impl SegmentWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::{AnsweringDisk, DiskRequest};
+
+    /// Opens the segment's file and reserves behind `end`; the bytes reserved.
+    fn reserve(writer: &mut SegmentWriter, disk: &mut AnsweringDisk, full: bool) -> Option<u64> {
+        let mut requests = Vec::new();
+        let directory = FileName::new("t-0");
+        for _ in 0..2 {
+            let end = writer.allocated();
+            writer.reserve_ahead(&directory, end, &mut DiskQueue::new(0, &mut requests));
+            let DiskRequest { token, op, .. } = requests.pop()?;
+            let reserved = if let DiskOp::Allocate { len, .. } = &op { Some(*len) } else { None };
+            let full = full && reserved.is_some();
+            let answer = if full { Err(DiskError::Full) } else { disk.answer(op) };
+            let mut queue = DiskQueue::new(0, &mut requests);
+            writer.completed(Token::decode(token), answer, &mut queue).unwrap();
+            if reserved.is_some() {
+                return reserved;
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_reservation_that_found_no_space_is_tried_again_with_little() {
+        let mut disk = AnsweringDisk::new(1 << 40);
+        let mut writer = SegmentWriter::new(Offset::ZERO, 0, 0);
+        while writer.allocated() < 2 * RESERVATION_BYTES_MAX {
+            reserve(&mut writer, &mut disk, false).unwrap();
+        }
+        assert!(reserve(&mut writer, &mut disk, true) >= Some(RESERVATION_BYTES_MAX));
+        assert!(writer.is_starved() && reserve(&mut writer, &mut disk, false).is_none());
+        writer.retry();
+        let reserved = [0; 3].map(|_| reserve(&mut writer, &mut disk, false).unwrap());
+        assert!(reserved[0] <= 2 * RESERVATION_BYTES_MIN, "{reserved:?}");
+        assert!(reserved.is_sorted() && reserved[0] < reserved[2], "{reserved:?}");
+    }
 
     #[test]
     fn what_an_earlier_life_brought_to_disk_needs_no_room() {

@@ -45,14 +45,16 @@ pub(super) fn shard_configs(
     settings: &Arc<BrokerSettings>,
 ) -> Vec<ShardConfig> {
     let root = FileName::new(ROOT);
-    let wal = WalLimits {
+    let mut wal = WalLimits {
         bytes_max: 256 << 10 << prng.below(3),
         first_file_bytes: 64 << 10,
         file_bytes_max: 128 << 10,
         commit_bytes_max: 8 << 10 << prng.below(3),
     };
-    let tail_bytes_max = 128 << 10 << prng.below(4);
+    let tail_bytes_max: usize = 128 << 10 << prng.below(4);
     let map_bytes_max = tail_bytes_max / 64;
+    // As a real broker's: what a start replays fits into the tails.
+    wal.bytes_max = wal.bytes_max.min((tail_bytes_max as u64 / 2).max(4 * wal.first_file_bytes));
     let checkpoint_bytes = 16 << 10 << prng.below(4);
     (0..shards)
         .map(|shard| ShardConfig {

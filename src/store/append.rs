@@ -179,7 +179,7 @@ impl Store {
     }
 
     /// Whether `bytes` would wait for space on the device, which nothing here brings.
-    fn refuses(&mut self, bytes: usize) -> bool {
+    pub(super) fn refuses(&mut self, bytes: usize) -> bool {
         let vain = self.checkpointer.is_in_vain()
             && !self.wal.has_room(with_carried(bytes), Urgency::Ordinary);
         vain || self.space.is_full()

@@ -353,6 +353,7 @@ impl Store {
         self.checkpointer.in_vain = self.room_wanted && !freed && self.wal.is_starved();
         if drains && !self.checkpointer.drained {
             self.checkpointer.drained = true;
+            self.wal.set_earlier_bytes(0);
             self.events.push(StoreEvent::Drained);
         }
         if self.checkpointer.stop == StopPhase::Closing {

@@ -445,3 +445,6 @@ impl core::fmt::Display for StoreFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,12 +170,16 @@ pub struct Recovery {
     waiting: VecDeque<Returning>,
     under_way: BTreeMap<u32, UnderWay>,
     next_key: u32,
+    /// What earlier write-ahead logs have of the partitions.
+    replayed_bytes: u64,
 }
 
 impl Recovery {
     /// A recovery of these partitions.
     pub fn new(partitions: Vec<Returning>) -> Self {
-        Self { waiting: partitions.into(), ..Self::default() }
+        let entries = partitions.iter().flat_map(|returning| &returning.source.entries);
+        let replayed_bytes = entries.map(|entry| entry.payload.len() as u64).sum();
+        Self { waiting: partitions.into(), replayed_bytes, ..Self::default() }
     }
 
     /// Whether every partition is there.
@@ -190,6 +194,7 @@ impl Store {
     /// # Errors
     /// A partition cannot be served.
     pub fn recover(&mut self, recovery: &mut Recovery) -> Result<(), RecoveryFault> {
+        self.wal.set_earlier_bytes(recovery.replayed_bytes);
         while recovery.under_way.len() < RECOVERIES_AT_ONCE
             && let Some(mut returning) = recovery.waiting.pop_front()
         {

@@ -78,6 +78,8 @@ pub(super) struct Files {
     starved: bool,
     /// Bytes of the device that files to come may take together.
     spare: u64,
+    /// Bytes of earlier lives' logs that a start would have to replay beside this one.
+    earlier_bytes: u64,
     /// A half-made file is being removed; its name is taken until then.
     removing: bool,
     next_generation: u64,
@@ -99,6 +101,7 @@ impl Files {
             starved: false,
             // Until somebody has looked at the device, the attempt shows it.
             spare: u64::MAX,
+            earlier_bytes: 0,
             removing: false,
             next_generation: 1,
             zeros: zeros.range(0..zeros_bytes),
@@ -161,8 +164,23 @@ impl Files {
 
     /// Whether a commit of at most `bytes` (whole blocks) has a place.
     pub(super) fn has_place(&self, bytes: u64, urgency: Urgency) -> bool {
+        if urgency == Urgency::Ordinary && self.waits_for_earlier(bytes) {
+            return false;
+        }
         self.live.back().is_some_and(|live| self.bytes_left(live) >= bytes)
             || self.free_slot(bytes, urgency).is_some()
+    }
+
+    /// Whether `bytes` more, together with what earlier lives left, are above the cap: lives that end
+    /// one soon after the other would leave a start more and more to replay.
+    fn waits_for_earlier(&self, bytes: u64) -> bool {
+        let reserved: u64 = self.live.iter().map(|live| live.reserved).sum();
+        let taken = self.earlier_bytes + self.live_bytes() + reserved;
+        self.earlier_bytes > 0 && taken + bytes > self.limits.bytes_max
+    }
+
+    pub(super) fn set_earlier_bytes(&mut self, bytes: u64) {
+        self.earlier_bytes = bytes;
     }
 
     /// Reserves a place for a commit of at most `bytes`, behind all reserved before.
@@ -374,4 +392,85 @@ pub struct Logged {
     pub lsn: Lsn,
     /// The life of the file that it goes to.
     pub generation: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::{AnsweringDisk, DiskRequest};
+
+    const KIB: u64 = 1 << 10;
+    const LIMITS: WalLimits = WalLimits {
+        bytes_max: 1024 * KIB,
+        first_file_bytes: 64 * KIB,
+        file_bytes_max: 256 * KIB,
+        commit_bytes_max: 8 << 10,
+    };
+    const COMMIT: u64 = 8 * KIB;
+
+    struct World {
+        files: Files,
+        disk: AnsweringDisk,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let files = Files::new(FileName::new("wal"), &LIMITS);
+            Self { files, disk: AnsweringDisk::new(1 << 40) }
+        }
+
+        /// Makes all files that are wanted; the sizes of those on the disk.
+        fn prepare(&mut self) -> Vec<u64> {
+            let mut requests = Vec::new();
+            self.files.prepare(COMMIT, &mut DiskQueue::new(0, &mut requests));
+            while let Some(DiskRequest { token, op, .. }) = requests.pop() {
+                let (kind, answer) = (Token::from_number(token).kind(), self.disk.answer(op));
+                let mut queue = DiskQueue::new(0, &mut requests);
+                if self.files.prepared(kind, answer, &mut queue).unwrap() {
+                    self.files.prepare_more(COMMIT, &mut queue);
+                }
+            }
+            self.disk.lengths.values().copied().collect()
+        }
+
+        /// Commits as long as there is room; the bytes that took.
+        fn fill(&mut self) -> u64 {
+            let mut bytes = 0;
+            while self.files.has_place(COMMIT, Urgency::Ordinary) {
+                let place = self.files.reserve(COMMIT, Urgency::Ordinary).unwrap();
+                self.files.seal(place, place.reserved);
+                bytes += place.reserved;
+            }
+            bytes
+        }
+    }
+
+    #[test]
+    fn files_take_a_part_of_what_the_device_can_spare_and_none_of_its_last() {
+        let mut world = World::new();
+        world.files.set_spare(1024 * KIB);
+        assert_eq!(world.prepare(), [64 * KIB, 240 * KIB - 240 * KIB % (64 * KIB)]);
+        assert!(!world.files.is_starved());
+
+        let mut world = World::new();
+        world.files.set_spare(64 * KIB);
+        assert_eq!(world.prepare(), [64 * KIB], "the first, whatever there is, and no other");
+        assert!(world.files.is_starved());
+        world.files.set_spare(127 * KIB);
+        assert_eq!(world.prepare(), [64 * KIB; 2], "as large as the first at least");
+    }
+
+    #[test]
+    fn appends_leave_room_for_what_earlier_lives_left_until_that_is_drained() {
+        let mut world = World::new();
+        world.prepare();
+        world.files.set_earlier_bytes(LIMITS.bytes_max - 32 * KIB);
+        let filled = world.fill();
+        assert!(filled > 16 * KIB && filled <= 32 * KIB, "{filled}");
+        assert!(world.files.has_place(COMMIT, Urgency::MakesRoom));
+        world.files.set_earlier_bytes(0);
+        assert!(world.files.has_place(COMMIT, Urgency::Ordinary));
+        world.files.set_earlier_bytes(LIMITS.bytes_max + 1);
+        assert!(!world.files.has_place(COMMIT, Urgency::Ordinary));
+    }
 }

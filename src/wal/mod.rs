@@ -32,7 +32,8 @@ const STAGES_MAX: usize = 2;
 /// Sizes of a WAL, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WalLimits {
-    /// All files together; the files that a commit needs at least are made even above it.
+    /// All files together, and what earlier lives left of theirs; the files that a commit needs at
+    /// least are made even above it.
     pub bytes_max: u64,
     /// The first file; later ones are larger, so that a start is fast and a busy broker has few.
     pub first_file_bytes: u64,
@@ -185,6 +186,12 @@ impl Wal {
     /// Whether nothing is staged or in flight.
     pub fn is_idle(&self) -> bool {
         self.in_flight.is_none() && self.stages.is_empty()
+    }
+
+    /// Notes how much of earlier lives' logs a start would have to replay besides this one: ordinary
+    /// appends get the rest of the cap.
+    pub fn set_earlier_bytes(&mut self, bytes: u64) {
+        self.files.set_earlier_bytes(bytes);
     }
 
     /// Whether an entry with a payload of `bytes` can be appended now. When not, it can after a

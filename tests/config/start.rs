@@ -290,13 +290,17 @@ fn alterations_win_over_everything_and_hide_synonyms() {
 
 #[test]
 fn memory_is_a_quarter_of_the_machine_within_bounds() {
-    let memory = |machine_bytes: u64| {
+    let with = |machine_bytes: u64, overrides: &[&str]| {
         let machine = millstream::config::Machine { memory_bytes: machine_bytes, cores: 2 };
-        let sources = Sources { file: None, overrides: &[], machine, strict: true };
+        let sources = Sources { file: None, overrides, machine, strict: true };
         BrokerSettings::resolve(&sources).unwrap().settings.storage.memory_bytes
     };
+    let memory = |machine_bytes: u64| with(machine_bytes, &[]);
     assert_eq!(memory(64 << 30), 2 << 30);
     assert_eq!(memory(4 << 30), 1 << 30);
+    assert_eq!(with(64 << 30, &["cores=1"]), 1 << 30, "for each core that is used");
+    assert_eq!(with(64 << 30, &["cores=8"]), 8 << 30);
+    assert_eq!(with(64 << 30, &["cores=0"]), 2 << 30);
     assert_eq!(memory(512 << 20), 256 << 20);
     assert_eq!(given(&["memory.bytes=100000000"]).unwrap().storage.memory_bytes, 100_000_000);
 }

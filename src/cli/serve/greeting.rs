@@ -71,7 +71,7 @@ impl Voice {
     pub(super) fn early_end(self) {
         match self {
             Self::Sentences => {
-                say("Stopped before it had started: what was on disk is as it was.\n");
+                say("Stopped before it had started: nothing that was acknowledged is lost.\n");
             }
             Self::Events => tracing::info!("stopped before it had started"),
         }

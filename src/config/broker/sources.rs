@@ -27,8 +27,10 @@ pub struct Machine {
 }
 
 impl Machine {
-    fn default_memory_bytes(self) -> u64 {
-        let most = MEMORY_BYTES_PER_CORE_MAX * u64::from(self.cores.max(1));
+    /// `memory.bytes` for a broker that is told to use so many cores; 0 means all.
+    fn default_memory_bytes(self, told: u64) -> u64 {
+        let cores = if told == 0 { u64::from(self.cores.max(1)) } else { told };
+        let most = MEMORY_BYTES_PER_CORE_MAX * cores;
         (self.memory_bytes / 4).clamp(MEMORY_BYTES_MIN, most)
     }
 }
@@ -70,7 +72,8 @@ impl Sources<'_> {
                 given.insert(name.to_owned(), found.clone());
             }
         }
-        let memory_bytes = self.machine.default_memory_bytes();
+        let told = given.get("cores").and_then(|cores| cores.text.trim().parse().ok());
+        let memory_bytes = self.machine.default_memory_bytes(told.unwrap_or(0));
         let computed = BTreeMap::from([("memory.bytes", memory_bytes.to_string())]);
         Ok((Layers::new(given, computed), notices))
     }
