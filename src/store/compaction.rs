@@ -7,13 +7,15 @@ use std::collections::VecDeque;
 use super::{Owner, Store, StoreEvent, StoreFault};
 use crate::io::{DiskOp, DiskQueue, DiskResult};
 use crate::log::{
-    Compaction, CompactionError, CompactionPlan, CompactionWant, CompactionWork, SealedSegment,
+    Compaction, CompactionError, CompactionPlan, CompactionWant, CompactionWork, Lack,
 };
 use crate::partition::Partition;
 use crate::types::{Instant, Now, Set, Timestamp, TopicPartition};
 
 /// Nanoseconds in a second.
 const NANOS: u64 = 1_000_000_000;
+/// Kafka's largest time, which stands for no bound on `max.compaction.lag.ms`.
+const NO_LAG_MAX: Duration = Duration::from_millis(i64::MAX as u64);
 
 /// What compaction may take: `log.cleaner.*`, one shard's share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,6 +77,7 @@ impl UnderWay {
 }
 
 /// How much of a partition's log compaction could clean.
+#[derive(Clone, Copy, Default)]
 struct Dirt {
     segments: usize,
     dirty_bytes: u64,
@@ -83,30 +86,51 @@ struct Dirt {
     is_late: bool,
 }
 
+/// The time so long before `now`.
+fn before(now: Timestamp, lag: Duration) -> Timestamp {
+    let millis = i64::try_from(lag.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::new(now.get().saturating_sub(millis))
+}
+
+impl Partition {
+    /// What has to be known of a dirty segment before it can be told whether it is old enough to be
+    /// compacted, or too old to wait: of those found by a start.
+    pub(super) fn compaction_lack(&self, now: Timestamp) -> Option<Lack> {
+        let cleanup = &self.settings.cleanup;
+        let by_age =
+            cleanup.compaction_lag_min > Duration::ZERO || cleanup.compaction_lag_max < NO_LAG_MAX;
+        if !cleanup.compact || !by_age {
+            return None;
+        }
+        let horizon = before(now, cleanup.compaction_lag_min);
+        let dirty = self.log.compactable().filter(|it| it.end_offset > self.first_dirty_offset);
+        dirty.map(|segment| segment.largest_timestamp(Some(horizon))).find_map(Result::err)
+    }
+}
+
 impl Dirt {
     fn of(partition: &Partition, now: Timestamp) -> Self {
         let cleanup = &partition.settings.cleanup;
         let visible = partition.durable_end().offset;
-        let age = |segment: &SealedSegment| {
-            let largest = segment.largest.flatten().map(|(timestamp, _)| timestamp);
-            let age = largest.map(|largest| now.get().saturating_sub(largest.get()));
-            age.map(|age| Duration::from_millis(u64::try_from(age).unwrap_or(0)))
-        };
-        let mut dirt = Self { segments: 0, dirty_bytes: 0, bytes: 0, is_late: false };
-        for segment in partition.log.compactable() {
+        let lag_min = cleanup.compaction_lag_min;
+        let (young, late) = (before(now, lag_min), before(now, cleanup.compaction_lag_max));
+        let (mut dirt, mut all) = (Self::default(), Self::default());
+        for segment in partition.log.compactable().take_while(|it| it.end_offset <= visible) {
             let dirty = segment.end_offset > partition.first_dirty_offset;
-            let lag_min = cleanup.compaction_lag_min;
-            // An unknown age is a young one.
-            let young =
-                lag_min > Duration::ZERO && age(segment).unwrap_or(Duration::ZERO) < lag_min;
-            if segment.end_offset > visible || (dirty && young) {
-                break;
+            let largest = segment.largest_timestamp(Some(young));
+            all.segments += 1;
+            all.bytes += segment.size.get();
+            if dirty {
+                all.dirty_bytes += segment.size.get();
+                all.is_late |= matches!(largest, Ok(Some(largest)) if largest < late);
             }
-            dirt.segments += 1;
-            dirt.bytes += segment.size.get();
-            dirt.dirty_bytes += if dirty { segment.size.get() } else { 0 };
-            dirt.is_late |=
-                dirty && age(segment).is_some_and(|age| age > cleanup.compaction_lag_max);
+            match largest {
+                _ if !dirty || lag_min == Duration::ZERO => dirt = all,
+                Ok(Some(largest)) if largest < young => dirt = all,
+                // Without timestamps it is as old as the one that follows.
+                Ok(None) => {}
+                _ => break,
+            }
         }
         dirt
     }
