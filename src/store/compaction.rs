@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use super::{Owner, Store, StoreEvent, StoreFault};
+use crate::config::CompactionSettings;
 use crate::io::{DiskOp, DiskQueue, DiskResult};
 use crate::log::{
     Compaction, CompactionError, CompactionPlan, CompactionWant, CompactionWork, Lack,
@@ -14,6 +15,8 @@ use crate::types::{Instant, Now, Set, Timestamp, TopicPartition};
 
 /// Nanoseconds in a second.
 const NANOS: u64 = 1_000_000_000;
+/// Keys may take one part in so many of what the tails may: a small broker stays small.
+const MAP_SHARE: usize = 8;
 /// Kafka's largest time, which stands for no bound on `max.compaction.lag.ms`.
 const NO_LAG_MAX: Duration = Duration::from_millis(i64::MAX as u64);
 
@@ -28,6 +31,19 @@ pub struct CompactionLimits {
     pub bytes_per_second: u64,
     /// The pause when there is nothing to compact.
     pub backoff: Duration,
+}
+
+impl CompactionLimits {
+    /// One of `cores` shares of what the settings give to all, beside tails that may hold
+    /// `tail_bytes_max`.
+    pub fn share(settings: &CompactionSettings, cores: usize, tail_bytes_max: usize) -> Self {
+        Self {
+            enabled: settings.enabled,
+            map_bytes_max: (settings.map_bytes_max / cores).min(tail_bytes_max / MAP_SHARE),
+            bytes_per_second: settings.bytes_per_second / cores as u64,
+            backoff: settings.backoff,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -146,6 +162,17 @@ impl Dirt {
 }
 
 impl Store {
+    /// Sets what compaction may take, of one of `cores`.
+    pub fn set_compaction(&mut self, settings: &CompactionSettings, cores: usize) {
+        let tail_bytes_max = self.config.tail_bytes_max;
+        self.config.compaction = CompactionLimits::share(settings, cores, tail_bytes_max);
+    }
+
+    /// A partition is gone.
+    pub(super) fn forget_compaction_of(&mut self, id: TopicPartition) {
+        self.compactor.failed.remove(&id);
+    }
+
     /// Segments that compaction has replaced since the start.
     pub fn segments_compacted(&self) -> u64 {
         self.compactor.replaced
@@ -161,7 +188,13 @@ impl Store {
         if self.compactor.under_way.is_none() {
             self.compactor.next_look = now.instant.after(limits.backoff);
             let Some(slot) = self.dirtiest(now) else { return };
-            self.begin_compaction(slot, now);
+            let plan = self.plan_compaction(slot, now);
+            if self.space.spare_bytes() < plan.room_needed() {
+                let directory = plan.directory;
+                tracing::warn!("{directory}: not compacted now: the device has too little room");
+                return;
+            }
+            self.begin_compaction(slot, plan, now);
         }
         self.continue_compaction(now);
     }
@@ -183,13 +216,12 @@ impl Store {
         best.map(|(.., slot)| slot)
     }
 
-    fn begin_compaction(&mut self, slot: u32, now: Now) {
-        let partition = &mut self.partitions[slot as usize];
-        partition.log.set_compacting(true);
+    fn plan_compaction(&self, slot: u32, now: Now) -> CompactionPlan {
+        let partition = &self.partitions[slot as usize];
         let count = Dirt::of(partition, now.timestamp).segments;
         let segments = partition.log.compactable().take(count);
         let producers = partition.producers.sorted();
-        let plan = CompactionPlan {
+        CompactionPlan {
             directory: partition.log.directory().clone(),
             segments: segments.map(|it| (it.base_offset, it.end_offset, it.size)).collect(),
             first_dirty_offset: partition.first_dirty_offset,
@@ -201,7 +233,12 @@ impl Store {
                 .into_iter()
                 .filter_map(|(id, entry)| entry.batches.last().map(|last| (id, last.last_offset)))
                 .collect(),
-        };
+        }
+    }
+
+    fn begin_compaction(&mut self, slot: u32, plan: CompactionPlan, now: Now) {
+        let partition = &mut self.partitions[slot as usize];
+        partition.log.set_compacting(true);
         self.compactor.under_way = Some(UnderWay {
             slot,
             id: partition.id,
@@ -248,6 +285,9 @@ impl Store {
                     self.compaction_ended(slot);
                     let partition = &mut self.partitions[slot as usize];
                     partition.first_dirty_offset = partition.first_dirty_offset.max(end);
+                    // Otherwise a partition that is appended to no more is compacted again by every
+                    // start that follows a kill.
+                    self.checkpointer.changed(slot);
                     // There may be more to do.
                     self.compactor.next_look = now.instant;
                     return;
