@@ -78,6 +78,8 @@ bugs! {
     ForgetSwap,
     /// Forgets at a restart how the log start offset moved since the last checkpoint.
     ForgetLogStart,
+    /// Lets what says that a key is deleted go before the records that it deletes.
+    ExpireUnseen,
 }
 
 #[cfg(feature = "simulation")]

@@ -309,8 +309,7 @@ impl Sealing {
         let mut sealed = SealedSegment::new(self.base(), self.end_offset, self.size);
         sealed.largest = Some(self.times.last(self.writer.base_offset));
         sealed.is_verified = true;
-        sealed.offsets = Some(self.offsets);
-        sealed.times = Some(self.times);
+        // Its indexes go: whoever reads it brings them back, and is counted for that.
         sealed
     }
 }

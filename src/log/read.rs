@@ -517,9 +517,7 @@ impl Log {
     /// Gives up the file and indexes of a sealed segment; the next read brings them back.
     pub fn unload(&mut self, base: Offset) {
         if let Some(segment) = self.sealed_segment_mut(base).filter(|segment| !segment.is_pinned) {
-            segment.file = None;
-            segment.offsets = None;
-            segment.times = None;
+            segment.let_go();
         }
     }
 

@@ -75,17 +75,22 @@ struct Candidate {
 
 impl Candidate {
     fn of(segment: &SealedSegment, horizon: Option<Timestamp>) -> Self {
-        let base = segment.base_offset;
-        let largest = match segment.largest {
-            None => Err(Lack::Times(base)),
-            Some(largest) => {
-                let timestamp = largest.map(|(timestamp, _)| timestamp);
-                // That it is young enough, an index can tell, even if it lost entries.
-                let young = timestamp.is_some_and(|timestamp| Some(timestamp) >= horizon);
-                if young || segment.is_verified { Ok(timestamp) } else { Err(Lack::Batches(base)) }
-            }
-        };
+        let largest = segment.largest_timestamp(horizon);
         Self { end_offset: segment.end_offset, bytes: segment.size.get(), largest }
+    }
+}
+
+impl SealedSegment {
+    /// Its largest timestamp, if it has one. Before `horizon` it is that of the batches themselves.
+    ///
+    /// # Errors
+    /// What has to be known first.
+    pub fn largest_timestamp(&self, horizon: Option<Timestamp>) -> Result<Option<Timestamp>, Lack> {
+        let largest = self.largest.ok_or(Lack::Times(self.base_offset))?;
+        let timestamp = largest.map(|(timestamp, _)| timestamp);
+        // That it is young enough, an index can tell, even if it lost entries.
+        let young = timestamp.is_some_and(|timestamp| Some(timestamp) >= horizon);
+        if young || self.is_verified { Ok(timestamp) } else { Err(Lack::Batches(self.base_offset)) }
     }
 }
 

@@ -43,6 +43,9 @@ impl FileKind {
     }
 }
 
+/// Files that go with a log file, and that compaction writes again with it.
+pub(super) const INDEXES: [FileKind; 2] = [FileKind::OffsetIndex, FileKind::TimeIndex];
+
 /// Kafka's suffix of files that compaction writes.
 pub(super) const CLEANED_SUFFIX: &str = ".cleaned";
 /// Kafka's suffix of files that are about to take the place of others.
@@ -111,6 +114,14 @@ impl SealedSegment {
             is_verified: false,
             is_pinned: false,
         }
+    }
+
+    /// Gives up its file and indexes; the next read brings them back, by the names on the disk.
+    pub(super) fn let_go(&mut self) {
+        self.is_pinned = false;
+        self.file = None;
+        self.offsets = None;
+        self.times = None;
     }
 
     /// The path of one of its files.

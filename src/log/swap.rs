@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::recovery::RecoveryError;
 use super::segment::{
-    CLEANED_SUFFIX, DELETED_SUFFIX, FileKind, SWAP_SUFFIX, file_name, parse_file_name, swap_name,
+    CLEANED_SUFFIX, DELETED_SUFFIX, FileKind, INDEXES, SWAP_SUFFIX, file_name, parse_file_name,
+    swap_name,
 };
 use super::{Log, SealedSegment, SegmentScan};
 use crate::io::{DirectoryEntry, DiskError, DiskOp, DiskResult, FileName};
@@ -99,10 +100,9 @@ impl Swap {
         let path = |name: &str| self.directory.join(name);
         let sync = || DiskOp::SyncDirectory { path: self.directory.clone() };
         let replaced = self.names.iter().filter(|name| {
-            parse_file_name(name).is_some_and(|(other, kind)| match kind {
-                FileKind::ProducerSnapshot => false,
-                FileKind::Log => other > base && other < end,
-                _ => other == base || (other > base && other < end),
+            parse_file_name(name).is_some_and(|(other, kind)| {
+                let own = other == base && INDEXES.contains(&kind);
+                own || (other > base && other < end)
             })
         });
         let mut steps: VecDeque<DiskOp> =
@@ -157,6 +157,8 @@ impl Log {
         let replaced: Vec<Offset> =
             self.sealed.drain(at..at + old.len()).map(|segment| segment.base_offset).collect();
         assert_eq!(replaced, old);
+        // The one that was put in place before it has its names by now.
+        at.checked_sub(1).into_iter().for_each(|before| self.sealed[before].let_go());
         self.sealed.insert(at, new);
         self.layout += 1;
         // What memory still has of the old files stands at other places than in the new one.
@@ -170,7 +172,8 @@ impl Log {
     pub fn set_compacting(&mut self, is_compacting: bool) {
         self.is_compacting = is_compacting;
         if !is_compacting {
-            self.sealed.iter_mut().for_each(|segment| segment.is_pinned = false);
+            let pinned = self.sealed.iter_mut().filter(|segment| segment.is_pinned);
+            pinned.for_each(SealedSegment::let_go);
         }
     }
 }

@@ -59,6 +59,8 @@ impl Shard {
         match self.parts.settings.altered(&for_all, &for_this) {
             Ok(settings) => {
                 self.parts.store.set_producer_expiry(settings.storage.producer_id_expiry);
+                let cores = usize::from(self.parts.shards);
+                self.parts.store.set_compaction(&settings.storage.compaction, cores);
                 self.parts.settings = Arc::new(settings);
                 true
             }

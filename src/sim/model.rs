@@ -35,6 +35,11 @@ impl Identity {
         key
     }
 
+    /// Whether its key may be that of others.
+    pub(super) fn shares_key(self) -> bool {
+        self.key() != self.encode()
+    }
+
     /// Whether it deletes its key.
     pub(super) fn is_tombstone(self) -> bool {
         self.number % 11 == 3
@@ -72,17 +77,19 @@ pub(super) enum Cleanup {
     Deletion,
     /// Records whose key has a later one.
     Compaction,
-    /// Both of these.
+    /// The same, and what says that a key is deleted, some time after a compaction saw it.
+    CompactionAndExpiry,
+    /// What compaction removes and what a client deletes.
     CompactionAndDeletion,
 }
 
 impl Cleanup {
     pub(super) fn compacts(self) -> bool {
-        matches!(self, Self::Compaction | Self::CompactionAndDeletion)
+        matches!(self, Self::Compaction | Self::CompactionAndExpiry | Self::CompactionAndDeletion)
     }
 
     pub(super) fn moves_starts(self) -> bool {
-        !matches!(self, Self::Nothing | Self::Compaction)
+        !matches!(self, Self::Nothing | Self::Compaction | Self::CompactionAndExpiry)
     }
 }
 

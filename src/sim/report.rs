@@ -33,6 +33,8 @@ pub struct RunReport {
     pub full_starts: u64,
     /// Segments that compaction replaced.
     pub compacted: u64,
+    /// Acknowledged tombstones that went when nothing was left for them to delete.
+    pub expired: u64,
     /// Segments that were removed before a log start.
     pub removed: u64,
     /// Events.
@@ -60,6 +62,7 @@ impl RunReport {
             ("fail-stops", self.fail_stops),
             ("starts on a full disk", self.full_starts),
             ("segments compacted", self.compacted),
+            ("tombstones expired", self.expired),
             ("segments removed", self.removed),
             ("disk requests", self.disk.requests),
             ("sectors lost", self.disk.sectors_lost),
@@ -88,6 +91,7 @@ impl RunReport {
         self.cuts_in_commit += other.cuts_in_commit;
         self.fail_stops += other.fail_stops;
         self.compacted += other.compacted;
+        self.expired += other.expired;
         self.removed += other.removed;
         self.full_starts += other.full_starts;
         self.events += other.events;

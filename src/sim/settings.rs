@@ -12,7 +12,8 @@ pub(super) fn cleanup(seed: u64) -> (Cleanup, Vec<String>) {
         0..4 => Cleanup::Nothing,
         4 => Cleanup::Retention,
         5 => Cleanup::Deletion,
-        6..9 => Cleanup::Compaction,
+        6..8 => Cleanup::Compaction,
+        8 => Cleanup::CompactionAndExpiry,
         _ => Cleanup::CompactionAndDeletion,
     };
     let settings = match cleanup {
@@ -24,10 +25,17 @@ pub(super) fn cleanup(seed: u64) -> (Cleanup, Vec<String>) {
         _ => {
             let both = cleanup == Cleanup::CompactionAndDeletion;
             let policy = if both { "compact,delete" } else { "compact" };
-            vec![
+            let mut settings = vec![
                 format!("log.cleanup.policy={policy}"),
                 format!("log.cleaner.min.cleanable.ratio=0.{}", prng.below(6)),
-            ]
+            ];
+            if cleanup == Cleanup::CompactionAndExpiry {
+                settings.push(format!("log.cleaner.delete.retention.ms={}", prng.below(200)));
+            }
+            if prng.percent(25) {
+                settings.push(format!("log.cleaner.min.compaction.lag.ms={}", prng.below(500)));
+            }
+            settings
         }
     };
     (cleanup, settings)

@@ -295,6 +295,10 @@ impl World {
         check::shown::check(&self.model, &before, &starts).map_err(Violation::of("shown"))?;
         check::duplicates::check(&self.model, &before).map_err(Violation::of("duplicates"))?;
         check::order::check(&self.model, &before).map_err(Violation::of("order"))?;
+        if self.model.cleanup.compacts() {
+            let expired = check::kept::check_order(&self.model, &before);
+            self.report.expired = expired.map_err(Violation::of("deleted"))?;
+        }
         for (key, log) in &before {
             self.report.trace ^= (log.len() as u64).wrapping_mul(key.1 as u64 + 1);
         }

@@ -5,15 +5,20 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use super::{Owner, Store, StoreEvent, StoreFault};
+use crate::config::CompactionSettings;
 use crate::io::{DiskOp, DiskQueue, DiskResult};
 use crate::log::{
-    Compaction, CompactionError, CompactionPlan, CompactionWant, CompactionWork, SealedSegment,
+    Compaction, CompactionError, CompactionPlan, CompactionWant, CompactionWork, Lack,
 };
 use crate::partition::Partition;
 use crate::types::{Instant, Now, Set, Timestamp, TopicPartition};
 
 /// Nanoseconds in a second.
 const NANOS: u64 = 1_000_000_000;
+/// Keys may take one part in so many of what the tails may: a small broker stays small.
+const MAP_SHARE: usize = 8;
+/// Kafka's largest time, which stands for no bound on `max.compaction.lag.ms`.
+const NO_LAG_MAX: Duration = Duration::from_millis(i64::MAX as u64);
 
 /// What compaction may take: `log.cleaner.*`, one shard's share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +31,19 @@ pub struct CompactionLimits {
     pub bytes_per_second: u64,
     /// The pause when there is nothing to compact.
     pub backoff: Duration,
+}
+
+impl CompactionLimits {
+    /// One of `cores` shares of what the settings give to all, beside tails that may hold
+    /// `tail_bytes_max`.
+    pub fn share(settings: &CompactionSettings, cores: usize, tail_bytes_max: usize) -> Self {
+        Self {
+            enabled: settings.enabled,
+            map_bytes_max: (settings.map_bytes_max / cores).min(tail_bytes_max / MAP_SHARE),
+            bytes_per_second: settings.bytes_per_second / cores as u64,
+            backoff: settings.backoff,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +93,7 @@ impl UnderWay {
 }
 
 /// How much of a partition's log compaction could clean.
+#[derive(Clone, Copy, Default)]
 struct Dirt {
     segments: usize,
     dirty_bytes: u64,
@@ -83,30 +102,51 @@ struct Dirt {
     is_late: bool,
 }
 
+/// The time so long before `now`.
+fn before(now: Timestamp, lag: Duration) -> Timestamp {
+    let millis = i64::try_from(lag.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::new(now.get().saturating_sub(millis))
+}
+
+impl Partition {
+    /// What has to be known of a dirty segment before it can be told whether it is old enough to be
+    /// compacted, or too old to wait: of those found by a start.
+    pub(super) fn compaction_lack(&self, now: Timestamp) -> Option<Lack> {
+        let cleanup = &self.settings.cleanup;
+        let by_age =
+            cleanup.compaction_lag_min > Duration::ZERO || cleanup.compaction_lag_max < NO_LAG_MAX;
+        if !cleanup.compact || !by_age {
+            return None;
+        }
+        let horizon = before(now, cleanup.compaction_lag_min);
+        let dirty = self.log.compactable().filter(|it| it.end_offset > self.first_dirty_offset);
+        dirty.map(|segment| segment.largest_timestamp(Some(horizon))).find_map(Result::err)
+    }
+}
+
 impl Dirt {
     fn of(partition: &Partition, now: Timestamp) -> Self {
         let cleanup = &partition.settings.cleanup;
         let visible = partition.durable_end().offset;
-        let age = |segment: &SealedSegment| {
-            let largest = segment.largest.flatten().map(|(timestamp, _)| timestamp);
-            let age = largest.map(|largest| now.get().saturating_sub(largest.get()));
-            age.map(|age| Duration::from_millis(u64::try_from(age).unwrap_or(0)))
-        };
-        let mut dirt = Self { segments: 0, dirty_bytes: 0, bytes: 0, is_late: false };
-        for segment in partition.log.compactable() {
+        let lag_min = cleanup.compaction_lag_min;
+        let (young, late) = (before(now, lag_min), before(now, cleanup.compaction_lag_max));
+        let (mut dirt, mut all) = (Self::default(), Self::default());
+        for segment in partition.log.compactable().take_while(|it| it.end_offset <= visible) {
             let dirty = segment.end_offset > partition.first_dirty_offset;
-            let lag_min = cleanup.compaction_lag_min;
-            // An unknown age is a young one.
-            let young =
-                lag_min > Duration::ZERO && age(segment).unwrap_or(Duration::ZERO) < lag_min;
-            if segment.end_offset > visible || (dirty && young) {
-                break;
+            let largest = segment.largest_timestamp(Some(young));
+            all.segments += 1;
+            all.bytes += segment.size.get();
+            if dirty {
+                all.dirty_bytes += segment.size.get();
+                all.is_late |= matches!(largest, Ok(Some(largest)) if largest < late);
             }
-            dirt.segments += 1;
-            dirt.bytes += segment.size.get();
-            dirt.dirty_bytes += if dirty { segment.size.get() } else { 0 };
-            dirt.is_late |=
-                dirty && age(segment).is_some_and(|age| age > cleanup.compaction_lag_max);
+            match largest {
+                _ if !dirty || lag_min == Duration::ZERO => dirt = all,
+                Ok(Some(largest)) if largest < young => dirt = all,
+                // Without timestamps it is as old as the one that follows.
+                Ok(None) => {}
+                _ => break,
+            }
         }
         dirt
     }
@@ -122,6 +162,17 @@ impl Dirt {
 }
 
 impl Store {
+    /// Sets what compaction may take, of one of `cores`.
+    pub fn set_compaction(&mut self, settings: &CompactionSettings, cores: usize) {
+        let tail_bytes_max = self.config.tail_bytes_max;
+        self.config.compaction = CompactionLimits::share(settings, cores, tail_bytes_max);
+    }
+
+    /// A partition is gone.
+    pub(super) fn forget_compaction_of(&mut self, id: TopicPartition) {
+        self.compactor.failed.remove(&id);
+    }
+
     /// Segments that compaction has replaced since the start.
     pub fn segments_compacted(&self) -> u64 {
         self.compactor.replaced
@@ -137,7 +188,13 @@ impl Store {
         if self.compactor.under_way.is_none() {
             self.compactor.next_look = now.instant.after(limits.backoff);
             let Some(slot) = self.dirtiest(now) else { return };
-            self.begin_compaction(slot, now);
+            let plan = self.plan_compaction(slot, now);
+            if self.space.spare_bytes() < plan.room_needed() {
+                let directory = plan.directory;
+                tracing::warn!("{directory}: not compacted now: the device has too little room");
+                return;
+            }
+            self.begin_compaction(slot, plan, now);
         }
         self.continue_compaction(now);
     }
@@ -159,13 +216,12 @@ impl Store {
         best.map(|(.., slot)| slot)
     }
 
-    fn begin_compaction(&mut self, slot: u32, now: Now) {
-        let partition = &mut self.partitions[slot as usize];
-        partition.log.set_compacting(true);
+    fn plan_compaction(&self, slot: u32, now: Now) -> CompactionPlan {
+        let partition = &self.partitions[slot as usize];
         let count = Dirt::of(partition, now.timestamp).segments;
         let segments = partition.log.compactable().take(count);
         let producers = partition.producers.sorted();
-        let plan = CompactionPlan {
+        CompactionPlan {
             directory: partition.log.directory().clone(),
             segments: segments.map(|it| (it.base_offset, it.end_offset, it.size)).collect(),
             first_dirty_offset: partition.first_dirty_offset,
@@ -177,7 +233,12 @@ impl Store {
                 .into_iter()
                 .filter_map(|(id, entry)| entry.batches.last().map(|last| (id, last.last_offset)))
                 .collect(),
-        };
+        }
+    }
+
+    fn begin_compaction(&mut self, slot: u32, plan: CompactionPlan, now: Now) {
+        let partition = &mut self.partitions[slot as usize];
+        partition.log.set_compacting(true);
         self.compactor.under_way = Some(UnderWay {
             slot,
             id: partition.id,
@@ -224,6 +285,9 @@ impl Store {
                     self.compaction_ended(slot);
                     let partition = &mut self.partitions[slot as usize];
                     partition.first_dirty_offset = partition.first_dirty_offset.max(end);
+                    // Otherwise a partition that is appended to no more is compacted again by every
+                    // start that follows a kill.
+                    self.checkpointer.changed(slot);
                     // There may be more to do.
                     self.compactor.next_look = now.instant;
                     return;

@@ -64,6 +64,7 @@ impl Store {
     pub fn remove(&mut self, id: TopicPartition, now: Now) {
         let Some(slot) = self.slots.remove(&id) else { return };
         self.checkpointer.removed(slot);
+        self.forget_compaction_of(id);
         let mut told = Vec::new();
         self.partitions[slot as usize].waiting.take_all(&mut told);
         self.events.extend(told.into_iter().map(StoreEvent::Readable));

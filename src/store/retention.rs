@@ -50,13 +50,21 @@ enum Question {
     Batches { base: Offset, scan: SegmentScan, largest: Option<(Timestamp, Offset)> },
 }
 
+#[derive(Debug)]
+struct Asking {
+    id: TopicPartition,
+    /// The log's files as they were when it was asked.
+    layout: u64,
+    question: Question,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Retention {
     next_check: Instant,
     /// Partitions that this check has yet to look at.
     waiting: VecDeque<TopicPartition>,
     /// One partition at a time asks the disk.
-    asking: Option<(TopicPartition, Question)>,
+    asking: Option<Asking>,
     moves: VecDeque<Move>,
 }
 
@@ -107,18 +115,20 @@ impl Store {
         let mut queue = DiskQueue::new(Owner::Log(slot).encode(), &mut self.requests);
         // What the last life did not get to.
         partition.log.remove_old(&mut queue);
+        let mut lack = partition.compaction_lack(now.timestamp);
         let cleanup = &partition.settings.cleanup;
-        if !cleanup.delete {
-            return;
+        if cleanup.delete {
+            let limits =
+                RetentionLimits { age_max: cleanup.retention, bytes_max: cleanup.retention_bytes };
+            let visible = partition.high_watermark().offset;
+            let expired = partition.log.expired(&limits, now.timestamp, visible);
+            if expired.lack.is_none() && expired.start_offset > partition.log.start_offset() {
+                self.expire(slot, &expired);
+            }
+            lack = expired.lack.or(lack);
         }
-        let limits =
-            RetentionLimits { age_max: cleanup.retention, bytes_max: cleanup.retention_bytes };
-        let visible = partition.high_watermark().offset;
-        let expired = partition.log.expired(&limits, now.timestamp, visible);
-        if let Some(lack) = expired.lack {
+        if let Some(lack) = lack {
             self.find_out(slot, id, lack);
-        } else if expired.start_offset > partition.log.start_offset() {
-            self.expire(slot, &expired);
         }
     }
 
@@ -155,17 +165,22 @@ impl Store {
                 (Question::Batches { base, scan, largest: None }, op)
             }
         };
-        self.retention.asking = Some((id, question));
+        let layout = partition.log.layout();
+        self.retention.asking = Some(Asking { id, layout, question });
         DiskQueue::new(Owner::Retention(slot).encode(), &mut self.requests).push(0, op);
     }
 
     pub(super) fn retention_completed(&mut self, slot: u32, result: DiskResult, now: Now) {
         self.outstanding[slot as usize] -= 1;
-        let (id, question) = self.retention.asking.take().expect("it asked");
+        let Asking { id, layout, question } = self.retention.asking.take().expect("it asked");
         if self.slot(id) != Some(slot) {
             return self.continue_removals();
         }
         let log = &mut self.partitions[slot as usize].log;
+        if log.layout() != layout {
+            // It may speak of files that are no longer the log's.
+            return self.look(slot, id, now);
+        }
         let failed = match question {
             Question::Times(load) => {
                 let failed = log.loaded(load, result).err();
@@ -183,7 +198,7 @@ impl Store {
                     }
                     if let Some(op) = scan.ask() {
                         let question = Question::Batches { base, scan, largest };
-                        self.retention.asking = Some((id, question));
+                        self.retention.asking = Some(Asking { id, layout, question });
                         let owner = Owner::Retention(slot).encode();
                         return DiskQueue::new(owner, &mut self.requests).push(0, op);
                     }

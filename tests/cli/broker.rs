@@ -60,6 +60,12 @@ impl Broker {
         self.scratch.0.join("data")
     }
 
+    /// With other options of `serve` than before.
+    pub fn restart_with(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|option| (*option).to_owned()).collect();
+        self.restart();
+    }
+
     pub fn restart(&mut self) {
         self.kill();
         fs::create_dir_all(self.data()).unwrap();

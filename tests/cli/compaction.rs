@@ -46,13 +46,11 @@ fn sealed_keys(broker: &Broker) -> BTreeMap<Vec<u8>, usize> {
     keys
 }
 
-#[test]
-fn only_the_last_record_of_each_key_is_left_before_the_active_segment() {
-    let mut broker = Broker::start_with(&["--set", "log.cleaner.backoff.ms=50"]);
-    let settings =
-        ["cleanup.policy=compact", "segment.bytes=1048576", "min.cleanable.dirty.ratio=0"];
+/// Creates a compacted topic with these settings beside the usual ones, and fills it.
+fn fill(broker: &Broker, settings: &[&str]) {
+    let usual = ["cleanup.policy=compact", "segment.bytes=1048576", "min.cleanable.dirty.ratio=0"];
     let mut create = vec!["topics", "create", "packages", "--partitions", "1"];
-    settings.iter().for_each(|setting| create.extend(["--set", setting]));
+    usual.iter().chain(settings).for_each(|setting| create.extend(["--set", setting]));
     broker.run(&create);
     let produce = [
         "packages",
@@ -66,9 +64,12 @@ fn only_the_last_record_of_each_key_is_left_before_the_active_segment() {
     for version in 0..VERSIONS {
         broker.produce(&produce, index(version).as_bytes());
     }
+}
+
+fn wait_until_compacted(broker: &Broker) {
     let start = Instant::now();
     loop {
-        let keys = sealed_keys(&broker);
+        let keys = sealed_keys(broker);
         if !keys.is_empty() && keys.values().all(|count| *count == 1) {
             break;
         }
@@ -76,6 +77,13 @@ fn only_the_last_record_of_each_key_is_left_before_the_active_segment() {
         assert!(start.elapsed() < PATIENCE, "{} keys, {most:?} times", keys.len());
         thread::sleep(Duration::from_millis(200));
     }
+}
+
+#[test]
+fn only_the_last_record_of_each_key_is_left_before_the_active_segment() {
+    let mut broker = Broker::start_with(&["--set", "log.cleaner.backoff.ms=50"]);
+    fill(&broker, &[]);
+    wait_until_compacted(&broker);
     let last: BTreeMap<String, String> = (0..PACKAGES)
         .map(|package| (format!("lib{package}"), format!("{}", VERSIONS - 1)))
         .collect();
@@ -92,4 +100,15 @@ fn only_the_last_record_of_each_key_is_left_before_the_active_segment() {
         assert_eq!(seen, last);
         broker.restart();
     }
+}
+
+/// Of segments that a start finds, nobody knows how old they are until they are read.
+#[test]
+fn segments_of_an_earlier_life_are_compacted_when_they_are_old_enough() {
+    let mut broker = Broker::start_with(&["--set", "log.cleaner.enable=false"]);
+    fill(&broker, &["min.compaction.lag.ms=1"]);
+    broker.stop();
+    let often = ["log.cleaner.backoff.ms=50", "log.retention.check.interval.ms=100"];
+    broker.restart_with(&often.map(|setting| ["--set", setting]).concat());
+    wait_until_compacted(&broker);
 }

@@ -15,14 +15,16 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BINARY = pathlib.Path(os.environ.get("MILLSTREAM", TARGET / "release" / "millstream"))
 
 
-def command(directory, port):
+def command(directory, port, settings):
     """How the binary is started: the only place that knows its command line."""
     listen = f"127.0.0.1:{port}"
-    return [BINARY, "serve", "--data", directory, "--listen", listen, "--cores", "2"]
+    options = [part for setting in settings for part in ("--set", setting)]
+    return [BINARY, "serve", "--data", directory, "--listen", listen, "--cores", "2", *options]
 
 
 class Broker:
-    def __init__(self):
+    def __init__(self, settings=()):
+        self.settings = settings
         self.directory = tempfile.mkdtemp(prefix="millstream-clients-")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -34,7 +36,7 @@ class Broker:
     def start(self):
         self.log = open(f"{self.directory}.log", "ab")
         self.process = subprocess.Popen(
-            command(self.directory, self.port),
+            command(self.directory, self.port, self.settings),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
         )
         end = time.monotonic() + 60

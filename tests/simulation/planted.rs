@@ -39,6 +39,7 @@ fn catchers(bug: Bug) -> &'static [&'static str] {
         Bug::SortCarriedFirst => &[ASSERTION, "recovery", "acknowledged"],
         Bug::CountUnsynced => &["recovery", "acknowledged", "contents", "answers"],
         Bug::DropLatest => &["acknowledged", "shown"],
+        Bug::ExpireUnseen => &["acknowledged", "shown", "deleted"],
         Bug::SwapUnsynced => &["recovery", "acknowledged", "contents", "answers"],
         Bug::ForgetSwap => &["acknowledged", "shown", "recovery", "contents"],
         Bug::RemoveBeforeLogStart => &["recovery", "acknowledged", "contents", "starts"],

@@ -21,7 +21,7 @@ pub(super) static ROWS: &[Definition] = &[
     row("log.cleaner.threads", Int, Some("1"), from(0), ClusterWide, COMPACTION,
         "Threads that compact."),
     row("log.cleaner.dedupe.buffer.size", Long, Some("134217728"), Any, ClusterWide, Effective,
-        "Memory for the keys seen during compaction."),
+        "Memory for the keys seen during compaction, at most an eighth of that for appends."),
     row("log.cleaner.io.buffer.size", Int, Some("524288"), from(0), ClusterWide, COMPACTION,
         "Memory for reading and writing during compaction."),
     row("log.cleaner.io.buffer.load.factor", Double, Some("0.9"), Any, ClusterWide, COMPACTION,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::CompactionError;
 use super::latest_offsets::{LatestOffsets, SECTION_BYTES_MAX};
+use crate::planted::{Bug, planted};
 use crate::record::{Batch, BatchBuilder, BatchHeader, BatchOptions, Record};
 use crate::types::{Map, Offset, ProducerId, Timestamp};
 
@@ -38,20 +39,22 @@ impl KeepRules {
     ) -> bool {
         // What the map has not seen may be the last of its key.
         if record.offset >= latest.end() {
-            return true;
+            return !planted(Bug::ExpireUnseen) || record.value.is_some();
         }
         let Some(key) = record.key else { return false };
         let expired = horizon.is_some_and(|horizon| self.now >= horizon);
+        let expired = expired && !latest.has_unread();
         latest.is_latest(key, record.offset) && (record.value.is_some() || !expired)
     }
 }
 
 /// Appends to `out` what stays of a batch. Offsets, and the base offset and last offset of the
 /// batch, stay as they are. Control batches stay: there are no transactions whose end they could
-/// outlive.
+/// outlive. So does a batch that is whole and cannot be looked into, as it was written by a client;
+/// tombstones behind it stay too, for they may delete what it holds.
 pub(super) fn keep(
     batch: &Batch<'_>,
-    latest: &LatestOffsets,
+    latest: &mut LatestOffsets,
     rules: &KeepRules,
     scratch: &mut Vec<u8>,
     out: &mut Vec<u8>,
@@ -66,15 +69,14 @@ pub(super) fn keep(
         return Ok(());
     }
     let horizon = header.attributes.has_delete_horizon().then_some(header.base_timestamp);
-    let mut kept = Vec::new();
-    let mut count = 0;
-    for record in batch.records(SECTION_BYTES_MAX, scratch).map_err(|_| damaged)? {
-        let record = record.map_err(|_| damaged)?;
-        count += 1;
-        if rules.keeps(&record, latest, horizon) {
-            kept.push(record);
-        }
-    }
+    let records = batch.records(SECTION_BYTES_MAX, scratch).ok();
+    let Some(mut kept) = records.and_then(|it| it.collect::<Result<Vec<_>, _>>().ok()) else {
+        latest.kept_unread();
+        out.extend_from_slice(batch.bytes());
+        return Ok(());
+    };
+    let count = kept.len();
+    kept.retain(|record| rules.keeps(record, latest, horizon));
     if kept.is_empty() && !rules.is_last_of_producer(header) {
         return Ok(());
     }
@@ -139,7 +141,7 @@ mod tests {
 
     fn latest(log: &[u8]) -> LatestOffsets {
         let mut latest = LatestOffsets::new(Offset::ZERO, 1 << 20);
-        Batches::new(log).for_each(|batch| assert!(latest.see(&batch, &mut Vec::new()).unwrap()));
+        Batches::new(log).for_each(|batch| assert!(latest.see(&batch, &mut Vec::new())));
         latest
     }
 
@@ -154,9 +156,9 @@ mod tests {
     }
 
     fn compacted(log: &[u8], latest: &LatestOffsets, rules: &KeepRules) -> Vec<u8> {
-        let mut out = Vec::new();
+        let (mut latest, mut out) = (latest.clone(), Vec::new());
         Batches::new(log)
-            .for_each(|batch| keep(&batch, latest, rules, &mut Vec::new(), &mut out).unwrap());
+            .for_each(|batch| keep(&batch, &mut latest, rules, &mut Vec::new(), &mut out).unwrap());
         out
     }
 
@@ -255,24 +257,48 @@ mod tests {
         let log: Vec<Vec<u8>> =
             (0..10).map(|at| batch(at, -1, &[(Some(&format!("key {at}")), None)])).collect();
         let mut latest = LatestOffsets::new(Offset::ZERO, 150);
-        let seen = log.iter().take_while(|bytes| {
-            latest.see(&Batch::first(bytes).unwrap(), &mut Vec::new()).unwrap()
-        });
+        let seen = log
+            .iter()
+            .take_while(|bytes| latest.see(&Batch::first(bytes).unwrap(), &mut Vec::new()));
         assert_eq!((seen.count(), latest.end().get()), (3, 3));
     }
 
     #[test]
     fn a_damaged_batch_ends_it() {
         let mut log = batch(0, -1, &[(Some("a"), Some("1"))]);
-        let map = latest(&log);
+        let mut map = latest(&log);
         *log.last_mut().unwrap() ^= 1;
         let damaged = keep(
             &Batch::first(&log).unwrap(),
-            &map,
+            &mut map,
             &rules(0, &[]),
             &mut Vec::new(),
             &mut Vec::new(),
         );
         assert_eq!(damaged, Err(CompactionError::Damaged(Offset::ZERO)));
+    }
+
+    /// A client can write what is whole and cannot be looked into, or only in too much memory.
+    #[test]
+    fn a_batch_that_cannot_be_looked_into_stays_and_what_it_may_hold_is_not_deleted_for_good() {
+        let mut unread = batch(1, -1, &[(Some("a"), Some("2"))]);
+        // Its records are said to be compressed by a codec that does not exist.
+        unread[22] |= 7;
+        let checksum = crate::record::crc32c(&unread[21..]);
+        unread[17..21].copy_from_slice(&checksum.to_be_bytes());
+        let log = [
+            batch(0, -1, &[(Some("a"), Some("1"))]),
+            unread.clone(),
+            batch(2, -1, &[(Some("a"), None)]),
+        ];
+        let latest = latest(&log.concat());
+        assert_eq!(latest.end(), Offset::new(3));
+        let once = compacted(&log.concat(), &latest, &rules(0, &[]));
+        let late = compacted(&once, &latest, &rules(2 * DAY, &[]));
+        assert_eq!(late, once);
+        assert!(late.starts_with(&unread));
+        let tombstone = &late[unread.len()..];
+        assert_eq!(seen(tombstone).0, vec![(2, "a".to_owned(), None)]);
+        assert_eq!(seen(&compacted(tombstone, &latest, &rules(2 * DAY, &[]))).0, vec![]);
     }
 }

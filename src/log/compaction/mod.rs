@@ -11,6 +11,8 @@ mod filter;
 mod latest_offsets;
 mod segments;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -20,7 +22,7 @@ use self::filter::KeepRules;
 use self::latest_offsets::LatestOffsets;
 use self::segments::{Group, groups};
 use self::step::{Output, Task};
-use super::segment::{FileKind, SealedSegment, cleaned_name, file_name, swap_name};
+use super::segment::{FileKind, INDEXES, SealedSegment, cleaned_name, file_name, swap_name};
 use super::{LogSettings, ReadError, SegmentScan};
 use crate::io::{
     DiskDone, DiskError, DiskOp, DiskResult, FileHandle, FileName, MemoryRange, OpenMode,
@@ -29,9 +31,6 @@ use crate::planted::{Bug, planted};
 use crate::types::{Map, Offset, Position, ProducerId, Timestamp};
 
 pub use self::step::{CompactionStep, CompactionWork};
-
-/// Files that go with a log file; a compacted log has no others.
-const INDEXES: [FileKind; 2] = [FileKind::OffsetIndex, FileKind::TimeIndex];
 
 /// What is to be compacted, and how.
 #[derive(Clone, Debug)]
@@ -55,12 +54,21 @@ pub struct CompactionPlan {
     pub last_of_producers: Map<ProducerId, Offset>,
 }
 
+impl CompactionPlan {
+    /// Bytes that the device has to have room for: a group's new segment stands beside the old ones.
+    pub fn room_needed(&self) -> u64 {
+        let sizes = || self.segments.iter().map(|segment| segment.2.get());
+        let group = sizes().max().unwrap_or(0).max(self.settings.segment_bytes);
+        group.min(sizes().sum())
+    }
+}
+
 /// Why a log cannot be compacted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CompactionError {
     /// A segment cannot be read.
     Read(ReadError),
-    /// The batch at this offset is damaged, or too large without its compression.
+    /// The batch at this offset is damaged.
     Damaged(Offset),
     /// The device is full, or too many files are open: nothing has changed.
     Later(DiskError),
@@ -297,14 +305,15 @@ impl Compaction {
             let path = directory.join(&cleaned_name(base, kind));
             steps.push_back(DiskOp::WriteFile { path, bytes });
         }
+        // Under its new name a start would finish it: whatever may be refused comes before.
+        let path = directory.join(&cleaned_name(base, FileKind::Log));
+        steps.push_back(DiskOp::Open { path, mode: OpenMode::ReadOnly, create: false });
         // The log file last: its new name says that everything is there.
         for kind in [FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::Log] {
             let from = directory.join(&cleaned_name(base, kind));
             steps.push_back(DiskOp::Rename { from, to: directory.join(&swap_name(base, kind)) });
         }
         steps.push_back(DiskOp::SyncDirectory { path: directory.clone() });
-        let path = directory.join(&swap_name(base, FileKind::Log));
-        steps.push_back(DiskOp::Open { path, mode: OpenMode::ReadOnly, create: false });
         let replacement = Some(replacement);
         self.phase =
             Phase::Place(Placing { group: keep.group, steps, replacement, replaced: false });
@@ -321,10 +330,7 @@ impl Compaction {
         // The first log file is replaced by the new one's rename.
         INDEXES.into_iter().for_each(|kind| remove(file_name(base, kind)));
         for (other, ..) in &group[1..] {
-            for kind in FileKind::ALL.into_iter().filter(|kind| *kind != FileKind::ProducerSnapshot)
-            {
-                remove(file_name(*other, kind));
-            }
+            FileKind::ALL.into_iter().for_each(|kind| remove(file_name(*other, kind)));
         }
         steps.push_back(DiskOp::SyncDirectory { path: directory.clone() });
         for kind in [FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::Log] {
@@ -383,7 +389,11 @@ impl Compaction {
                 }
                 Ok(_) => Ok(()),
                 Err(DiskError::NotFound) if placing.replaced => Ok(()),
-                Err(error) if placing.replaced => Err(CompactionError::Disk(error)),
+                // The last step before that makes the log file's new name durable: without an
+                // answer nobody knows whether a start would find it.
+                Err(error) if placing.replaced || placing.steps.is_empty() => {
+                    Err(CompactionError::Disk(error))
+                }
                 Err(error) => Err(failed(error)),
             },
         }
@@ -425,9 +435,10 @@ impl Compaction {
             Phase::Place(placing) => &placing.group,
         };
         let Some((base, ..)) = group.first() else { return Vec::new() };
-        let names = [FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::Log]
+        let cleaned = [FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::Log]
             .map(|kind| cleaned_name(*base, kind));
-        names.iter().map(|name| self.plan.directory.join(name)).collect()
+        let renamed = INDEXES.map(|kind| swap_name(*base, kind));
+        cleaned.iter().chain(&renamed).map(|name| self.plan.directory.join(name)).collect()
     }
 }
 

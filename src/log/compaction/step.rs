@@ -100,7 +100,7 @@ impl CompactionStep {
         let result = match task {
             Task::See => see(&bytes, &mut latest),
             Task::Keep { rules, base, settings, output } => {
-                keep_all(&bytes, &latest, &rules, base, &settings, output)
+                keep_all(&bytes, &mut latest, &rules, base, &settings, output)
             }
         };
         CompactionWork { latest, result }
@@ -113,7 +113,7 @@ fn see(bytes: &[u8], latest: &mut LatestOffsets) -> Result<Brought, CompactionEr
         if !batch.checksum_holds() {
             return Err(CompactionError::Damaged(batch.header().base_offset));
         }
-        if !latest.see(&batch, &mut scratch)? {
+        if !latest.see(&batch, &mut scratch) {
             return Ok(Brought::Seen { all: false });
         }
     }
@@ -122,7 +122,7 @@ fn see(bytes: &[u8], latest: &mut LatestOffsets) -> Result<Brought, CompactionEr
 
 fn keep_all(
     bytes: &[u8],
-    latest: &LatestOffsets,
+    latest: &mut LatestOffsets,
     rules: &KeepRules,
     base: Offset,
     settings: &LogSettings,

@@ -37,5 +37,35 @@ pub(in crate::sim) fn may_be_gone(
     let follows = |log: &BTreeMap<i64, Identity>| {
         log.range(offset + 1..).any(|(_, later)| later.key() == identity.key())
     };
-    before_start || (model.cleanup.compacts() && log.is_some_and(follows))
+    // A tombstone that nobody was told of may have deleted it, and be gone itself.
+    let expires = model.cleanup == Cleanup::CompactionAndExpiry;
+    let deleted = expires && (identity.is_tombstone() || identity.shares_key());
+    before_start || deleted || (model.cleanup.compacts() && log.is_some_and(follows))
+}
+
+/// Compaction takes a key's records from the oldest on: nothing that was replaced or deleted stays
+/// when what did that is gone. Answers how many tombstones have expired.
+pub(in crate::sim) fn check_order(model: &Model, contents: &Contents) -> Result<u64, String> {
+    let mut expired = 0;
+    for (key, partition) in &model.partitions {
+        let Some(log) = contents.get(key).filter(|_| !model.deleted.contains(&key.0)) else {
+            continue;
+        };
+        let mut first = BTreeMap::new();
+        for (offset, identity) in log {
+            first.entry(identity.key()).or_insert(*offset);
+        }
+        let gone = partition.acknowledged.iter().filter(|it| !log.contains_key(it.0));
+        for (offset, identity) in gone {
+            let first = first.get(&identity.key());
+            if let Some(older) = first.filter(|first| *first < offset) {
+                return Err(format!(
+                    "{identity:?} left {offset} of {key:?}, and not that of {older}"
+                ));
+            }
+            let was_last = first.is_none() && identity.is_tombstone();
+            expired += u64::from(was_last && model.cleanup == Cleanup::CompactionAndExpiry);
+        }
+    }
+    Ok(expired)
 }
