@@ -161,13 +161,23 @@ impl Pump {
     }
 
     fn answer_questions(&mut self) {
-        while let Ok(answer) = self.core.questions.try_recv() {
+        let mut report = None;
+        while let Ok(question) = self.core.questions.try_recv() {
             // Whoever asked may have given up.
-            let _ = answer.send(CoreReport {
-                shard: self.core.shard.report(),
-                turns: self.turns.clone(),
-                sent_file_bytes: self.sent_file_bytes,
-            });
+            match question {
+                Question::Stage(answer) => drop(answer.send(self.core.shard.stage())),
+                Question::Report(answer) => {
+                    // One for all who ask in a turn.
+                    let report = report.get_or_insert_with(|| {
+                        Arc::new(CoreReport {
+                            shard: self.core.shard.report(),
+                            turns: self.turns.clone(),
+                            sent_file_bytes: self.sent_file_bytes,
+                        })
+                    });
+                    drop(answer.send(Arc::clone(report)));
+                }
+            }
         }
     }
 
