@@ -1,6 +1,6 @@
 //! What is worth a line in a log. The core says it as data; whoever drives it writes the line.
 
-use crate::types::ConnectionId;
+use crate::types::{ConnectionId, PartitionIndex};
 
 /// Something that happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +17,40 @@ pub enum Event {
         /// The partition's directory.
         directory: String,
         /// What is wrong.
+        problem: String,
+    },
+    /// A partition's log is not compacted.
+    NotCompacted {
+        /// The partition's directory.
+        directory: String,
+        /// Why.
+        problem: String,
+        /// It is tried again later; else not in this life.
+        again: bool,
+    },
+    /// Groups whose state cannot be read: no client is told anything of them, rather than
+    /// something old.
+    GroupsLost {
+        /// Their partition of `__consumer_offsets`.
+        partition: PartitionIndex,
+        /// Why.
+        problem: String,
+    },
+    /// Records of groups that say nothing, and are passed over.
+    GroupRecordsIgnored {
+        /// Their partition of `__consumer_offsets`.
+        partition: PartitionIndex,
+        /// Which, and what is wrong with them.
+        problem: String,
+    },
+    /// Groups have nowhere to be kept.
+    NoOffsetsTopic {
+        /// Why it cannot be created.
+        problem: String,
+    },
+    /// What was altered while the broker ran fits its configuration no more, and is not used.
+    AlterationsUnused {
+        /// Why.
         problem: String,
     },
     /// A directory belongs to no topic that is known; its files are kept under another name.

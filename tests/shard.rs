@@ -113,6 +113,22 @@ fn a_client_gets_its_share_of_time_and_no_more() {
     assert!((26.0..36.0).contains(&seconds), "{seconds} s");
 }
 
+/// Nobody reads from it meanwhile, but it is the client that has asked for more than its share.
+#[test]
+fn a_client_above_its_quota_does_not_keep_memory_from_others() {
+    let mut world = World::new();
+    world.request(&world::produce());
+    world.limit(quota(Kind::RequestTime, 10.0));
+    world.request(&world::fetch(0));
+    world.turn_took(10_000_000_000);
+    let mut large = (40u32 << 20).to_be_bytes().to_vec();
+    large.resize(100, 0);
+    let first = [world::fetch(0), large.clone()].concat();
+    let seconds = world.seconds_until_cut_off(&first, &large);
+    assert_eq!(world.throttled(), 1);
+    assert!((15..60).contains(&seconds), "closed after {seconds} s");
+}
+
 #[test]
 fn an_address_that_connects_too_often_is_not_served() {
     let mut world = World::new();

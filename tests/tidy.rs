@@ -79,10 +79,11 @@ fn each_dependency_has_a_reason() {
 fn the_rules_find_what_they_look_for() {
     let offender = Source::from_text(
         "src/log/example.rs",
-        "use crate::shard::X; use std::time::Instant; fn f() { unsafe { g() } } struct ConfigUtil;",
+        "use crate::shard::X; use std::time::Instant; fn f() { unsafe { g() } tracing::warn!(); } \
+         struct ConfigUtil;",
     );
     assert_eq!(layers::upward_uses(&offender).len(), 1);
-    assert_eq!(purity::impure_paths(&offender).len(), 1);
+    assert_eq!(purity::impure_paths(&offender).len(), 2);
     assert_eq!(purity::unsafe_blocks(&offender).len(), 1);
     assert_eq!(text::vague_names(&offender).len(), 1);
     let long = Source::from_text(

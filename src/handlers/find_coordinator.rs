@@ -9,6 +9,7 @@ use crate::protocol::messages::find_coordinator::{
     Coordinator, FindCoordinatorRequest, FindCoordinatorResponse,
 };
 use crate::protocol::{Array, ErrorCode, Message as _};
+use crate::trace::Event;
 
 /// The first version that asks for many keys.
 const BATCHED_FROM: i16 = 4;
@@ -61,8 +62,9 @@ impl FindCoordinator {
             // Somebody else asked for it at the same time.
             Ok(_) | Err(CreateTopicError::Exists(_)) => Ok(()),
             Err(error) => {
-                tracing::error!("{OFFSETS_TOPIC} cannot be created: {error}");
-                Err((ErrorCode::CoordinatorNotAvailable, error.to_string()))
+                let problem = error.to_string();
+                ctx.outbound.events.push(Event::NoOffsetsTopic { problem: problem.clone() });
+                Err((ErrorCode::CoordinatorNotAvailable, problem))
             }
         };
         let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();

@@ -1,9 +1,10 @@
 //! Who has which quota.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Bucket, Kind};
+use super::{Bucket, Kind, distinct};
 
 /// A part of whom a quota is for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -21,7 +22,7 @@ pub enum Part {
 pub struct Limits {
     by_client: BTreeMap<(Kind, Part, Part), f64>,
     /// Of connections, by address; the default is under none.
-    by_address: BTreeMap<Option<Arc<str>>, f64>,
+    by_address: BTreeMap<Option<IpAddr>, f64>,
 }
 
 impl Limits {
@@ -35,15 +36,19 @@ impl Limits {
             let part = |kind: &str| match entity.get(kind) {
                 None => Part::Absent,
                 Some(None) => Part::Default,
-                Some(Some(name)) => Part::Named(Arc::from(name.as_str())),
+                Some(Some(name)) => Part::Named(Arc::from(distinct(name))),
             };
             let kind = match name {
                 "producer_byte_rate" => Kind::Produce,
                 "consumer_byte_rate" => Kind::Fetch,
                 "request_percentage" => Kind::RequestTime,
                 "connection_creation_rate" => {
-                    let address = entity.get("ip").and_then(|address| address.as_deref());
-                    limits.set_for_address(address, limit);
+                    match entity.get("ip").and_then(Option::as_deref).map(str::parse) {
+                        None => limits.set_for_address(None, limit),
+                        Some(Ok(address)) => limits.set_for_address(Some(address), limit),
+                        // The controller takes addresses only.
+                        Some(Err(_)) => {}
+                    }
                     continue;
                 }
                 _ => continue,
@@ -59,8 +64,8 @@ impl Limits {
     }
 
     /// Gives an address a quota of connections, or all that have none of their own.
-    pub fn set_for_address(&mut self, address: Option<&str>, limit: f64) {
-        self.by_address.insert(address.map(Arc::from), limit);
+    pub fn set_for_address(&mut self, address: Option<IpAddr>, limit: f64) {
+        self.by_address.insert(address.map(|address| address.to_canonical()), limit);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -99,9 +104,10 @@ impl Limits {
         })
     }
 
-    pub(super) fn of_address(&self, address: &str) -> Option<(Bucket, f64)> {
-        let name: Option<Arc<str>> = Some(Arc::from(address));
-        let limit = self.by_address.get(&name).or_else(|| self.by_address.get(&None))?;
-        Some((Bucket { kind: Kind::Connections, user: None, client: name }, *limit))
+    pub(super) fn of_address(&self, address: IpAddr) -> Option<(Bucket, f64)> {
+        let address = address.to_canonical();
+        let limit = self.by_address.get(&Some(address)).or_else(|| self.by_address.get(&None))?;
+        let client = Some(Arc::from(address.to_string()));
+        Some((Bucket { kind: Kind::Connections, user: None, client }, *limit))
     }
 }

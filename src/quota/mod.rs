@@ -20,6 +20,8 @@ use crate::types::Instant;
 /// Clients that are told apart. The names are the clients' own choice: above this number, those
 /// that are new share one count.
 const BUCKETS_MAX: usize = 10_000;
+/// So much of a client id tells clients apart, in bytes: a request may name one of 32 KiB.
+const NAME_BYTES_MAX: usize = 256;
 /// Nobody waits longer, however small a quota is.
 const THROTTLE_MAX: Duration = Duration::from_secs(3600);
 
@@ -43,6 +45,11 @@ pub struct Bucket {
     user: Option<Arc<str>>,
     /// The client id; for connections, the address.
     client: Option<Arc<str>>,
+}
+
+/// What of a client id tells clients apart.
+pub fn distinct(client_id: &str) -> &str {
+    &client_id[..client_id.floor_char_boundary(NAME_BYTES_MAX)]
 }
 
 /// What shards tell each other: who used how much since the last time.
@@ -110,13 +117,18 @@ impl Quotas {
     }
 
     /// Counts a connection from an address, and says how long it is to be left alone before it is
-    /// closed; none when it may stay.
+    /// closed; none when it may stay. Those that may not are not counted: who goes on trying gets
+    /// in as often as its quota allows.
     pub fn connected(&mut self, address: IpAddr, now: Instant) -> Option<Duration> {
-        let (bucket, limit) = self.limits.of_address(&address.to_canonical().to_string())?;
+        let (bucket, limit) = self.limits.of_address(address)?;
         let bucket = self.known(bucket);
         self.count(bucket.clone(), 1.0, now);
         let wait = self.rates.get_mut(&bucket)?.time_until_within(limit, &self.windows, now);
-        (!wait.is_zero()).then(|| wait.min(self.windows.length))
+        if wait.is_zero() {
+            return None;
+        }
+        self.count(bucket, -1.0, now);
+        Some(wait.min(self.windows.length))
     }
 
     fn count(&mut self, bucket: Bucket, amount: f64, now: Instant) {

@@ -116,7 +116,7 @@ fn a_fetch_brings_no_more_than_all_windows_may() {
 fn addresses_have_a_rate_of_connections() {
     let mut limits = Limits::default();
     limits.set_for_address(None, 1.0);
-    limits.set_for_address(Some("10.0.0.7"), 1000.0);
+    limits.set_for_address(Some(IpAddr::from([10, 0, 0, 7])), 1000.0);
     let mut quotas = Quotas::new(WINDOWS);
     quotas.set_limits(limits);
     let (strange, known) = (IpAddr::from([10, 0, 0, 8]), IpAddr::from([10, 0, 0, 7]));
@@ -125,6 +125,43 @@ fn addresses_have_a_rate_of_connections() {
     };
     assert_eq!(refused(&mut quotas, strange), 20, "ten in ten seconds");
     assert_eq!(refused(&mut quotas, known), 0);
+}
+
+/// Kafka does not count those that it refuses, or a client that tries again at once would never
+/// get in.
+#[test]
+fn an_address_that_goes_on_trying_gets_its_rate() {
+    let mut limits = Limits::default();
+    limits.set_for_address(None, 1.0);
+    let mut quotas = Quotas::new(WINDOWS);
+    quotas.set_limits(limits);
+    let address = IpAddr::from([10, 0, 0, 8]);
+    let tries = (0..600_000).step_by(100);
+    let admitted = tries.filter(|now| quotas.connected(address, at(*now)).is_none()).count();
+    assert!((540..=620).contains(&admitted), "{admitted} in ten minutes");
+}
+
+#[test]
+fn an_address_is_the_same_however_it_is_written() {
+    let named = |name: &str| [("ip".to_owned(), Some(name.to_owned()))].into();
+    let entities = [named("0:0:0:0:0:0:0:1"), named("::ffff:10.0.0.7")];
+    let each = entities.iter().map(|entity| (entity, "connection_creation_rate", 5.0));
+    let limits = Limits::of_entities(each);
+    for address in ["::1", "10.0.0.7", "::ffff:10.0.0.7"] {
+        let found = limits.of_address(address.parse().unwrap());
+        assert_eq!(found.map(|(_, limit)| limit), Some(5.0), "{address}");
+    }
+    assert!(limits.of_address("::2".parse().unwrap()).is_none());
+}
+
+#[test]
+fn long_names_take_no_more_memory_than_others() {
+    let long = "\u{e9}".repeat(16_000);
+    assert_eq!(distinct(&long).len(), NAME_BYTES_MAX);
+    assert_eq!(distinct("short"), "short");
+    let entity = [("client-id".to_owned(), Some(long.clone()))].into();
+    let limits = Limits::of_entities([(&entity, "producer_byte_rate", 5.0)]);
+    assert!(limits.of(Kind::Produce, "u", distinct(&long)).is_some(), "it has its quota");
 }
 
 #[test]

@@ -10,15 +10,17 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::exposition;
 use super::observer::Observer;
+use crate::shard::Stage;
 
 /// How long a core may take to answer; one that is so late serves nobody.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A client that has connected has to ask within this time.
-const HEADER_MAX: Duration = Duration::from_secs(10);
+/// A client has to ask and to take its answer within this time: its place is for others then.
+const CONNECTION_MAX: Duration = Duration::from_secs(15);
 /// Connections at the same time.
 const CONNECTIONS_MAX: usize = 64;
 /// Ports tried one after the other where nobody chose one.
@@ -89,14 +91,24 @@ async fn accept(listener: TcpListener, observer: Arc<Observer>) -> io::Error {
         }
         let (observer, place) = (Arc::clone(&observer), Arc::clone(&places));
         tokio::spawn(async move {
-            let answer = service_fn(|request| answer(request, Arc::clone(&observer)));
-            let mut http = hyper::server::conn::http1::Builder::new();
-            let http = http.timer(TokioTimer::new()).header_read_timeout(HEADER_MAX);
-            // What goes wrong with a client's connection is the client's.
-            let _ = http.serve_connection(TokioIo::new(stream), answer).await;
+            converse(stream, observer, CONNECTION_MAX).await;
             drop(place);
         });
     }
+}
+
+/// Answers one request of a client, within `time`.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    observer: Arc<Observer>,
+    time: Duration,
+) {
+    let answer = service_fn(|request| answer(request, Arc::clone(&observer)));
+    let mut http = hyper::server::conn::http1::Builder::new();
+    // Who comes again connects again: no place is held for somebody who is silent.
+    let http = http.keep_alive(false).serve_connection(TokioIo::new(stream), answer);
+    // What goes wrong with a client's connection is the client's.
+    let _ = tokio::time::timeout(time, http).await;
 }
 
 async fn answer(
@@ -110,21 +122,24 @@ async fn answer(
     if !["/metrics", "/health", "/ready"].contains(&path) {
         return text(StatusCode::NOT_FOUND, "there are /metrics, /health and /ready\n");
     }
-    let asked = tokio::task::spawn_blocking(move || observer.ask(PATIENCE)).await;
-    let Ok(Some(reports)) = asked else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "a core does not answer\n");
+    let page = if path == "/metrics" {
+        let asked = tokio::task::spawn_blocking(move || observer.report(PATIENCE)).await;
+        asked.ok().flatten().map(|reports| {
+            Response::builder()
+                .header("content-type", exposition::CONTENT_TYPE)
+                .body(Full::from(exposition::text(&reports)))
+        })
+    } else {
+        let is_health = path == "/health";
+        let asked = tokio::task::spawn_blocking(move || observer.stage(PATIENCE)).await;
+        asked.ok().flatten().map(|stage| match stage {
+            _ if is_health => text(StatusCode::OK, "healthy\n"),
+            Stage::Stopping => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
+            Stage::Starting => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
+            Stage::Serving => text(StatusCode::OK, "ready\n"),
+        })
     };
-    let stopping = reports.iter().any(|report| report.shard.stopping);
-    let serving = reports.iter().all(|report| report.shard.serving);
-    match path {
-        "/metrics" => Response::builder()
-            .header("content-type", exposition::CONTENT_TYPE)
-            .body(Full::from(exposition::text(&reports))),
-        "/ready" if stopping => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n"),
-        "/ready" if !serving => text(StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        "/ready" => text(StatusCode::OK, "ready\n"),
-        _ => text(StatusCode::OK, "healthy\n"),
-    }
+    page.unwrap_or_else(|| text(StatusCode::SERVICE_UNAVAILABLE, "a core does not answer\n"))
 }
 
 fn text(
@@ -135,4 +150,28 @@ fn text(
         .status(status)
         .header("content-type", "text/plain; charset=utf-8")
         .body(Full::from(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// Whoever asks and does not listen, or does not even ask, would else hold a place for ever.
+    #[test]
+    fn a_client_that_takes_no_answer_loses_its_place() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for request in ["GET /metrics HTTP/1.1\r\nhost: here\r\n\r\n", "GET /", ""] {
+            let ended = async {
+                // Less than an answer fits in between.
+                let (mut client, server) = tokio::io::duplex(64);
+                client.write_all(request.as_bytes()).await.unwrap();
+                let observer = Arc::new(Observer::new(&[]).0);
+                let talk = converse(server, observer, Duration::from_millis(50));
+                tokio::time::timeout(Duration::from_secs(60), talk).await
+            };
+            assert!(runtime.block_on(ended).is_ok(), "{request}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt::{Display, Write as _};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::observer::CoreReport;
 use crate::metrics::{Histogram, Metrics};
@@ -16,7 +17,7 @@ const TOPICS_MAX: usize = 1000;
 const NANOS_PER_SECOND: f64 = 1e9;
 
 /// The lines of all metrics.
-pub(super) fn text(reports: &[CoreReport]) -> String {
+pub(super) fn text(reports: &[Arc<CoreReport>]) -> String {
     let mut page = Page::default();
     let mut sum = Metrics::default();
     reports.iter().for_each(|report| sum.add(&report.shard.metrics));
@@ -51,7 +52,7 @@ impl Page {
     fn per_core<T: Display>(
         &mut self,
         (name, kind, help): (&str, &str, &str),
-        reports: &[CoreReport],
+        reports: &[Arc<CoreReport>],
         value: impl Fn(&CoreReport) -> T,
     ) {
         self.head(name, kind, help);
@@ -77,7 +78,7 @@ impl Page {
         self.sample(&format!("{name}_count"), &braced, count);
     }
 
-    fn clients(&mut self, reports: &[CoreReport], sum: &Metrics) {
+    fn clients(&mut self, reports: &[Arc<CoreReport>], sum: &Metrics) {
         self.per_core(
             ("millstream_connections", "gauge", "Open connections."),
             reports,
@@ -124,7 +125,7 @@ impl Page {
         }
     }
 
-    fn storage(&mut self, reports: &[CoreReport]) {
+    fn storage(&mut self, reports: &[Arc<CoreReport>]) {
         let (mut commits, mut checkpoints) = (Histogram::default(), Histogram::default());
         for report in reports {
             commits.add(&report.shard.wal_commit_time);
@@ -169,7 +170,7 @@ impl Page {
         self.single("millstream_device_full", "gauge", help, u8::from(full));
     }
 
-    fn cores(&mut self, reports: &[CoreReport]) {
+    fn cores(&mut self, reports: &[Arc<CoreReport>]) {
         let name = "millstream_turn_seconds";
         self.head(name, "histogram", "Turns of the cores' loops, without the time asleep.");
         for report in reports {
@@ -206,7 +207,7 @@ impl Page {
         self.single("millstream_memory_tails_bytes_max", "gauge", help, tails_max);
     }
 
-    fn topics(&mut self, reports: &[CoreReport]) {
+    fn topics(&mut self, reports: &[Arc<CoreReport>]) {
         let topics = Topic::all(reports);
         let partitions = reports.iter().map(|report| report.shard.partitions.len()).sum::<usize>();
         self.single("millstream_partitions", "gauge", "Partitions that are led here.", partitions);
@@ -263,7 +264,7 @@ struct Topic {
 impl Topic {
     /// By name. So that a page stays within bounds, what comes after the first topics in the order
     /// of their names is added up under none.
-    fn all(reports: &[CoreReport]) -> BTreeMap<&str, Self> {
+    fn all(reports: &[Arc<CoreReport>]) -> BTreeMap<&str, Self> {
         let mut topics: BTreeMap<&str, Self> = BTreeMap::new();
         for partition in reports.iter().flat_map(|report| &report.shard.partitions) {
             topics.entry(&partition.topic.name).or_default().add(partition);

@@ -1,11 +1,12 @@
 //! Asks every core how it is doing. The answers are copies: nobody waits for a reader.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::wake::Waker;
 use crate::metrics::Histogram;
-use crate::shard::Report;
+use crate::shard::{Report, Stage};
 
 /// How one core is doing.
 #[derive(Clone, Debug)]
@@ -18,8 +19,14 @@ pub struct CoreReport {
     pub sent_file_bytes: u64,
 }
 
-/// Where the answer goes.
-pub(super) type Question = Sender<CoreReport>;
+/// What a core is asked, and where the answer goes.
+#[derive(Debug)]
+pub(super) enum Question {
+    /// Whether it serves: answered at once, however much there is to report.
+    Stage(Sender<Stage>),
+    /// How it is doing.
+    Report(Sender<Arc<CoreReport>>),
+}
 
 /// Asks every core of a broker. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,19 +47,33 @@ impl Observer {
         (Self { cores }, questions)
     }
 
-    /// What all cores answer, in their order; none when one does not answer within `patience`, as
+    /// The least advanced stage of all cores; none when one does not answer within `patience`, as
     /// when it hangs or the broker has ended.
-    pub fn ask(&self, patience: Duration) -> Option<Vec<CoreReport>> {
+    pub fn stage(&self, patience: Duration) -> Option<Stage> {
+        self.ask(patience, Question::Stage)?.into_iter().min()
+    }
+
+    /// How all cores are doing, in their order; none when one does not answer within `patience`.
+    pub fn report(&self, patience: Duration) -> Option<Vec<Arc<CoreReport>>> {
+        let mut reports = self.ask(patience, Question::Report)?;
+        reports.sort_by_key(|report| report.shard.shard);
+        Some(reports)
+    }
+
+    fn ask<T>(
+        &self,
+        patience: Duration,
+        question: impl Fn(Sender<T>) -> Question,
+    ) -> Option<Vec<T>> {
         let end = Instant::now() + patience;
         let (answer, answers) = channel();
         for (questions, waker) in &self.cores {
-            questions.send(answer.clone()).ok()?;
+            questions.send(question(answer.clone())).ok()?;
             waker.wake();
         }
         drop(answer);
         let answered = |_| answers.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
-        let mut reports: Vec<CoreReport> = self.cores.iter().map_while(answered).collect();
-        reports.sort_by_key(|report| report.shard.shard);
-        (reports.len() == self.cores.len()).then_some(reports)
+        let all: Vec<T> = self.cores.iter().map_while(answered).collect();
+        (all.len() == self.cores.len()).then_some(all)
     }
 }

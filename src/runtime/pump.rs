@@ -14,7 +14,7 @@ use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 
 use super::blocking::for_ring;
 use super::clock;
-use super::log;
+use super::log::Log;
 use super::mesh::Mesh;
 use super::observer::{CoreReport, Question};
 use super::ring::{Completion, Ring};
@@ -79,6 +79,7 @@ struct Pump {
     sent_file_bytes: u64,
     /// How long turns took, without the time asleep.
     turns: Histogram,
+    log: Log,
 }
 
 /// Runs a core until its shard ends.
@@ -86,6 +87,7 @@ struct Pump {
 /// # Errors
 /// When the kernel refuses the ring, or takes it away.
 pub(super) fn run(core: Core) -> io::Result<Exit> {
+    let log = Log::new(core.shard.id());
     let mut pump = Pump {
         core,
         ring: Ring::new()?,
@@ -103,6 +105,7 @@ pub(super) fn run(core: Core) -> io::Result<Exit> {
         exit: None,
         sent_file_bytes: 0,
         turns: Histogram::default(),
+        log,
     };
     pump.ring.watch_readable(TOKEN_WAKER, pump.core.waker.descriptor());
     pump.core.shard.handle(clock::now(), Input::Start);
@@ -158,13 +161,23 @@ impl Pump {
     }
 
     fn answer_questions(&mut self) {
-        while let Ok(answer) = self.core.questions.try_recv() {
+        let mut report = None;
+        while let Ok(question) = self.core.questions.try_recv() {
             // Whoever asked may have given up.
-            let _ = answer.send(CoreReport {
-                shard: self.core.shard.report(),
-                turns: self.turns.clone(),
-                sent_file_bytes: self.sent_file_bytes,
-            });
+            match question {
+                Question::Stage(answer) => drop(answer.send(self.core.shard.stage())),
+                Question::Report(answer) => {
+                    // One for all who ask in a turn.
+                    let report = report.get_or_insert_with(|| {
+                        Arc::new(CoreReport {
+                            shard: self.core.shard.report(),
+                            turns: self.turns.clone(),
+                            sent_file_bytes: self.sent_file_bytes,
+                        })
+                    });
+                    drop(answer.send(Arc::clone(report)));
+                }
+            }
         }
     }
 
@@ -374,13 +387,13 @@ impl Pump {
                 return;
             }
             for effect in effects.drain(..) {
-                self.effect(effect);
+                self.effect(now, effect);
             }
             self.effects = effects;
         }
     }
 
-    fn effect(&mut self, effect: Effect) {
+    fn effect(&mut self, now: Now, effect: Effect) {
         match effect {
             Effect::Close(connection) => self.close(connection.get()),
             Effect::Resume(connection) => self.make_ready(connection.get()),
@@ -389,7 +402,7 @@ impl Pump {
                 Err(op) => self.core.door.order(Work::Disk { owner, token, op }),
             },
             Effect::Send { to, message } => self.core.mesh.send(to, message),
-            Effect::Log(event) => log::write(self.core.shard.id(), &event),
+            Effect::Log(event) => self.log.write(now.instant, event),
             Effect::Compute(job) => self.core.door.order(Work::Job(job)),
             Effect::Listen => {
                 self.listening = true;

@@ -79,6 +79,7 @@ impl Shard {
             StoreEvent::MetadataIsOld if !self.stopping => self.write_snapshot(),
             StoreEvent::MetadataIsOld => {}
             StoreEvent::Plenty => self.retry_snapshot(),
+            StoreEvent::Log(event) => self.effects.push(Effect::Log(event)),
             StoreEvent::Drained => self.send(ShardId::FIRST, Message::Drained),
             StoreEvent::Removed => self.partitions_removed(),
             StoreEvent::Stopped => self.store_stopped(now),

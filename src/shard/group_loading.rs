@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 
-use super::Shard;
 use super::groups::Wait;
+use super::{Effect, Shard};
 use crate::handlers::{Ask, AskError, GroupRecords, Job, JobResult, ReadResult};
 use crate::io::{DiskDone, DiskOp, DiskQueue, DiskResult};
 use crate::log::Part;
 use crate::store::Owner;
+use crate::trace::Event;
 use crate::types::{LeaderEpoch, Now, Offset, TopicPartition};
 
 /// Bytes read at once, or one batch if that is larger.
@@ -127,7 +128,9 @@ impl Shard {
     pub(super) fn group_records_read(&mut self, _now: Now, key: u64, read: GroupRecords) {
         let Some(Wait::Load(id)) = self.coordinators.take_wait(key) else { return };
         if read.damaged > 0 {
-            tracing::error!("{id:?}: {} batches of groups cannot be read", read.damaged);
+            let problem = format!("{} batches cannot be read", read.damaged);
+            let event = Event::GroupRecordsIgnored { partition: id.partition, problem };
+            self.effects.push(Effect::Log(event));
         }
         let Some(coordinator) = self.coordinators.by_partition.get_mut(&id) else { return };
         let Some(loading) = &mut coordinator.loading else { return };
@@ -137,7 +140,9 @@ impl Shard {
         loading.next = next;
         for (record_key, value) in &read.records {
             if let Err(error) = coordinator.groups.replay(record_key, value.as_deref()) {
-                tracing::warn!("{id:?}: a record before {next} says nothing: {error}");
+                let problem = format!("a record before offset {next}: {error}");
+                let event = Event::GroupRecordsIgnored { partition: id.partition, problem };
+                self.effects.push(Effect::Log(event));
             }
         }
         self.coordinators.to_load.push_back(id);
@@ -157,7 +162,8 @@ impl Shard {
 
     /// The groups stay "being loaded": to serve them without what they committed would take offsets
     /// back.
-    fn groups_lost(&self, id: TopicPartition, why: &dyn core::fmt::Debug) {
-        tracing::error!("groups of {id:?} cannot be loaded: {why:?}");
+    fn groups_lost(&mut self, id: TopicPartition, why: &dyn core::fmt::Debug) {
+        let event = Event::GroupsLost { partition: id.partition, problem: format!("{why:?}") };
+        self.effects.push(Effect::Log(event));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Message, Shard};
+use super::{Effect, Message, Shard};
 use crate::handlers::owner;
 use crate::metadata::{Image, Topic, resource_type};
 use crate::partition::Partition;
 use crate::quota::Limits;
+use crate::trace::Event;
 use crate::types::{Now, PartitionIndex, ShardId, TopicPartition, Uuid};
 
 impl Shard {
@@ -67,7 +68,8 @@ impl Shard {
             // They fitted the file that the broker had when they were made: a changed file must not
             // keep it from starting.
             Err(errors) => {
-                tracing::warn!("settings altered while the broker ran are not used: {errors}");
+                let problem = errors.to_string();
+                self.effects.push(Effect::Log(Event::AlterationsUnused { problem }));
                 false
             }
         }

@@ -42,7 +42,7 @@ use crate::types::{ConnectionId, Instant, Now, ShardId, Uuid};
 pub use self::effect::{Effect, Exit};
 pub use self::input::Input;
 pub use self::message::Message;
-pub use self::report::{MemoryReport, PartitionReport, Report};
+pub use self::report::{MemoryReport, PartitionReport, Report, Stage};
 
 /// One part in so many of the memory for requests is for batches on their way to other cores.
 const LENT_SHARE: usize = 4;

@@ -7,15 +7,22 @@ use crate::metadata::Topic;
 use crate::metrics::{Histogram, Metrics};
 use crate::types::{Offset, PartitionIndex, ShardId};
 
+/// How far a shard is between its start and its end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    /// It has been asked to stop.
+    Stopping,
+    /// It accepts no connections yet.
+    Starting,
+    /// It accepts connections.
+    Serving,
+}
+
 /// How a shard is doing.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// Which shard.
     pub shard: ShardId,
-    /// Connections are accepted.
-    pub serving: bool,
-    /// It has been asked to stop.
-    pub stopping: bool,
     /// What it has counted.
     pub metrics: Metrics,
     /// Open connections.
@@ -83,6 +90,15 @@ pub struct PartitionReport {
 }
 
 impl Shard {
+    /// How far the shard is.
+    pub fn stage(&self) -> Stage {
+        match (self.stopping, self.serving) {
+            (true, _) => Stage::Stopping,
+            (false, false) => Stage::Starting,
+            (false, true) => Stage::Serving,
+        }
+    }
+
     /// How the shard is doing. Takes time for each of its partitions.
     pub fn report(&mut self) -> Report {
         let lent = self.parts.outbound.lent_bytes();
@@ -91,8 +107,6 @@ impl Shard {
         let (waiting_appends, queued) = store.waiting_appends();
         Report {
             shard: self.parts.shard,
-            serving: self.serving,
-            stopping: self.stopping,
             metrics: self.metrics.clone(),
             connections: self.connections.len(),
             waiting_requests: self.operations.len(),

@@ -42,9 +42,7 @@ impl Shard {
             Received::Own => self.requests_held(now, connection),
         }
         if let Some(open) = self.connections.get(connection) {
-            // While nobody reads, the time is not the client's.
-            let incomplete =
-                open.inbox.held_bytes() > 0 && open.inbox.missing_bytes() > 0 && !open.paused.quota;
+            let incomplete = open.inbox.held_bytes() > 0 && open.inbox.missing_bytes() > 0;
             self.connections.permits.holds(connection, incomplete, now.instant);
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::{Message, Shard};
 use crate::handlers::Asked;
 use crate::protocol::ApiKey;
-use crate::quota::{Kind, Limits, Quotas, Usage, Windows};
+use crate::quota::{self, Kind, Limits, Quotas, Usage, Windows};
 use crate::types::{ConnectionId, Instant, Now, ShardId};
 
 /// Whom Kafka takes a client for that has not said who it is.
@@ -81,7 +81,7 @@ impl Shard {
             return;
         }
         let Some(open) = self.connections.get_mut(connection) else { return };
-        let client = asked.client_id.unwrap_or_default();
+        let client = quota::distinct(asked.client_id.unwrap_or_default());
         if *open.client != *client {
             open.client = Arc::from(client);
         }
@@ -100,7 +100,8 @@ impl Shard {
         if asked.api != ApiKey::Fetch || self.throttle.quotas.is_empty() {
             return u64::MAX;
         }
-        self.throttle.quotas.fetch_bytes_max(USER, asked.client_id.unwrap_or_default())
+        let client = quota::distinct(asked.client_id.unwrap_or_default());
+        self.throttle.quotas.fetch_bytes_max(USER, client)
     }
 
     /// Says in the responder's answer how long the client is to wait, and makes it wait.

@@ -11,6 +11,7 @@ use crate::log::{
     Compaction, CompactionError, CompactionPlan, CompactionWant, CompactionWork, Lack,
 };
 use crate::partition::Partition;
+use crate::trace::Event;
 use crate::types::{Instant, Now, Set, Timestamp, TopicPartition};
 
 /// Nanoseconds in a second.
@@ -355,12 +356,16 @@ impl Store {
             CompactionError::Disk(error) => {
                 return Err(StoreFault::Log(directory.clone(), error));
             }
-            CompactionError::Later(_) => tracing::warn!("{directory}: not compacted now: {error}"),
+            CompactionError::Later(_) => {}
             CompactionError::Read(_) | CompactionError::Damaged(_) => {
-                tracing::error!("{directory}: not compacted any more: {error}");
                 self.compactor.failed.insert(under_way.id);
             }
         }
+        self.events.push(StoreEvent::Log(Event::NotCompacted {
+            directory: directory.to_string(),
+            problem: error.to_string(),
+            again: matches!(error, CompactionError::Later(_)),
+        }));
         let leftovers = under_way.compaction.leftovers();
         let removals = leftovers.into_iter().map(|path| DiskOp::Remove { path });
         under_way.giving_up = Some(removals.collect());

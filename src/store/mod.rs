@@ -30,6 +30,7 @@ use crate::io::{DiskError, DiskQueue, DiskRequest, DiskResult, FileName, FreeSpa
 use crate::log::{Chunks, CompactionStep};
 use crate::partition::{Partition, Waiter};
 use crate::planted::{Bug, planted};
+use crate::trace::Event;
 use crate::types::{Instant, Map, Now, Offset, ShardId, TopicPartition, Uuid};
 use crate::wal::{Wal, WalLimits};
 
@@ -109,6 +110,8 @@ pub enum StoreEvent {
     MetadataIsOld,
     /// The device has space to spare, as far as is known.
     Plenty,
+    /// Something is worth a line in the log.
+    Log(Event),
     /// Everything that was deleted is out of the way: its names can be used again.
     Removed,
     /// Everything is on disk and nothing follows.

@@ -7,6 +7,7 @@ use super::{Owner, Reply, Store, StoreEvent};
 use crate::io::{DiskQueue, DiskResult};
 use crate::log::{Expired, Lack, Load, LoadRequest, RetentionLimits, SegmentScan};
 use crate::record::Batches;
+use crate::trace::Event;
 use crate::types::{Instant, Lsn, Now, Offset, Timestamp, TopicPartition};
 use crate::wal::{EntryKind, EntryMeta, Urgency};
 
@@ -210,7 +211,11 @@ impl Store {
         };
         match failed {
             // Nobody deletes by what cannot be read.
-            Some(error) => tracing::error!("{}: {error}", log_directory(self, slot)),
+            Some(error) => {
+                let directory = log_directory(self, slot).to_string();
+                let problem = error.to_string();
+                self.events.push(StoreEvent::Log(Event::LogDamaged { directory, problem }));
+            }
             None => self.look(slot, id, now),
         }
     }

@@ -1,6 +1,7 @@
 //! Changes of a running broker: every shard lives by them at once, and so does the next start.
 
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpStream};
 
 use millstream::protocol::messages::alter_client_quotas::{
     self, AlterClientQuotasRequest, AlterClientQuotasResponse,
@@ -18,6 +19,7 @@ use millstream::protocol::messages::describe_client_quotas::{
 use millstream::protocol::messages::incremental_alter_configs::{
     self, AlterableConfig, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
+use millstream::protocol::messages::metadata::MetadataRequest;
 use millstream::protocol::messages::produce::{
     PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
 };
@@ -26,7 +28,7 @@ use millstream::record::{BatchBuilder, BatchOptions, NewRecord, Producer};
 use millstream::types::{ProducerEpoch, ProducerId, Timestamp};
 
 use crate::process::{Folder, started};
-use crate::wire::{ask, create_topic, decode, metadata, setting};
+use crate::wire::{ask, connect, create_topic, decode, metadata, receive, send, setting};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -78,6 +80,17 @@ pub fn produce_to(
     bytes: usize,
     producer: Option<(ProducerId, ProducerEpoch)>,
 ) -> i16 {
+    produce_over(&mut connect(address), name, index, bytes, producer).0
+}
+
+/// The code, and the time to wait in milliseconds.
+pub fn produce_over(
+    stream: &mut TcpStream,
+    name: &str,
+    index: i32,
+    bytes: usize,
+    producer: Option<(ProducerId, ProducerEpoch)>,
+) -> (i16, i32) {
     let producer =
         producer.map_or(Producer::NONE, |(id, epoch)| Producer { id, epoch, base_sequence: 0 });
     let mut builder = BatchBuilder::new(BatchOptions { producer, ..BatchOptions::default() });
@@ -92,10 +105,12 @@ pub fn produce_to(
     let topics = [TopicProduceData { name, partition_data, ..Default::default() }];
     let topic_data = Array::new(&topics);
     let request = ProduceRequest { acks: -1, timeout_ms: 30_000, topic_data, ..Default::default() };
-    let frame = ask(address, 9, &request);
+    send(stream, 9, &request);
+    let frame = receive(stream);
     let response: ProduceResponse<'_> = decode(&frame, 9);
     let topic = response.responses.iter().next().unwrap();
-    topic.partition_responses.iter().next().unwrap().error_code
+    let code = topic.partition_responses.iter().next().unwrap().error_code;
+    (code, response.throttle_time_ms)
 }
 
 #[test]
@@ -267,30 +282,55 @@ fn quotas<'a>(
     found.collect()
 }
 
+/// Gives an entity a quota, or takes it away with 0; answers the code.
+fn alter_quota(address: SocketAddr, parts: &[(&str, Option<&str>)], key: &str, value: f64) -> i16 {
+    let entity: Vec<_> = parts
+        .iter()
+        .map(|(entity_type, entity_name)| alter_client_quotas::EntityData {
+            entity_type,
+            entity_name: *entity_name,
+        })
+        .collect();
+    let ops = [alter_client_quotas::OpData { key, value, remove: value == 0.0 }];
+    let entity = Array::new(&entity);
+    let entries = [alter_client_quotas::EntryData { entity, ops: Array::new(&ops) }];
+    let entries = Array::new(&entries);
+    let request = AlterClientQuotasRequest { entries, validate_only: false };
+    let frame = ask(address, 1, &request);
+    let response: AlterClientQuotasResponse<'_> = decode(&frame, 1);
+    response.entries.iter().next().unwrap().error_code
+}
+
+/// KIP-219: it has its answer, with the time to wait, while what it asks next is not read; others
+/// are served meanwhile.
+#[test]
+fn a_client_above_its_quota_is_answered_and_then_not_read_from() {
+    let folder = Folder::new("throttled");
+    let broker = started(&folder, &TWO_CORES);
+    let address = broker.address();
+    assert_eq!(create_topic(address, "limited", 1, &[]), Ok(1));
+    let everyone = [("client-id", None)];
+    assert_eq!(alter_quota(address, &everyone, "producer_byte_rate", 1000.0), 0);
+    let mut stream = connect(address);
+    // Twice what ten seconds may bring: it has to wait for ten more.
+    let (code, throttle_ms) = produce_over(&mut stream, "limited", 0, 20_000, None);
+    assert!(code == 0 && throttle_ms > 0, "{code}, {throttle_ms}");
+    send(&mut stream, 12, &MetadataRequest::default());
+    (0..3).for_each(|_| assert_eq!(metadata(address).brokers.len(), 1));
+    stream.set_nonblocking(true).unwrap();
+    let early = stream.peek(&mut [0]).unwrap_err();
+    assert_eq!(early.kind(), ErrorKind::WouldBlock, "it was read from");
+    stream.set_nonblocking(false).unwrap();
+    receive(&mut stream);
+    broker.stop_cleanly();
+}
+
 #[test]
 fn quotas_are_kept_and_found_by_filters() {
     let folder = Folder::new("quotas");
     let broker = started(&folder, &TWO_CORES);
     let alter = |address, parts: &[(&str, Option<&str>)], value: f64| {
-        let entity: Vec<_> = parts
-            .iter()
-            .map(|(entity_type, entity_name)| alter_client_quotas::EntityData {
-                entity_type,
-                entity_name: *entity_name,
-            })
-            .collect();
-        let ops = [alter_client_quotas::OpData {
-            key: "producer_byte_rate",
-            value,
-            remove: value == 0.0,
-        }];
-        let entity = Array::new(&entity);
-        let entries = [alter_client_quotas::EntryData { entity, ops: Array::new(&ops) }];
-        let entries = Array::new(&entries);
-        let request = AlterClientQuotasRequest { entries, validate_only: false };
-        let frame = ask(address, 1, &request);
-        let response: AlterClientQuotasResponse<'_> = decode(&frame, 1);
-        response.entries.iter().next().unwrap().error_code
+        alter_quota(address, parts, "producer_byte_rate", value)
     };
     let address = broker.address();
     assert_eq!(alter(address, &[("user", Some("u"))], 1000.0), 0);

@@ -19,11 +19,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends a request over a connection of its own; answers the frame of the response.
 pub fn ask<'a, M: Request<'a>>(address: SocketAddr, version: i16, request: &M) -> Vec<u8> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+    let mut stream = connect(address);
+    send(&mut stream, version, request);
+    receive(&mut stream)
+}
+
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+pub fn send<'a, M: Request<'a>>(stream: &mut TcpStream, version: i16, request: &M) {
     let mut writer = Writer::new();
     write_request(&mut writer, 1, Some("serve"), version, request).unwrap();
     stream.write_all(writer.bytes()).unwrap();
+}
+
+/// The frame of the next response.
+pub fn receive(stream: &mut TcpStream) -> Vec<u8> {
     let mut length = [0; 4];
     stream.read_exact(&mut length).unwrap();
     let mut frame = vec![0; u32::from_be_bytes(length) as usize];

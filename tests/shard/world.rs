@@ -255,6 +255,29 @@ impl World {
         (self.nanos - start) / 1_000_000_000
     }
 
+    /// Gives the shard bytes over one connection, and bytes over another one that has to wait for
+    /// the memory that the first one holds; answers how many seconds later the first is closed.
+    pub fn seconds_until_cut_off(&mut self, first: &[u8], other: &[u8]) -> u64 {
+        self.closed = false;
+        self.comes_from(std::net::Ipv4Addr::LOCALHOST.into());
+        let connection = self.connection;
+        self.receive(first);
+        while self.shard.space(connection).is_none() {
+            let due = self.shard.deadline().expect("nobody waits for ever");
+            self.nanos = self.nanos.max(due.get());
+            self.settle();
+        }
+        self.comes_from(std::net::Ipv4Addr::LOCALHOST.into());
+        self.receive(other);
+        assert!(self.shard.space(self.connection).is_none(), "there is memory for both");
+        let start = self.nanos;
+        while !self.closed {
+            self.nanos += 1_000_000_000;
+            self.settle();
+        }
+        (self.nanos - start) / 1_000_000_000
+    }
+
     /// How long it takes until the connection is closed.
     pub fn seconds_until_closed(&mut self) -> f64 {
         let start = self.seconds();

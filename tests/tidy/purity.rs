@@ -36,6 +36,7 @@ const BANNED: &[&[&str]] = &[
     &["socket2"],
     &["rtrb"],
     &["tokio"],
+    &["tracing"],
 ];
 
 struct Paths<'a> {
@@ -107,6 +108,8 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     }
 
     fn visit_macro(&mut self, mac: &'ast syn::Macro) {
+        let names: Vec<_> = mac.path.segments.iter().map(|s| s.ident.to_string()).collect();
+        self.check(&names, line(mac));
         for name in ["println", "eprintln", "print", "eprint"] {
             if mac.path.is_ident(name) {
                 let at = line(mac);

@@ -13,8 +13,11 @@ pub(super) fn ready(observer: Observer) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
     let pause = interval / 3;
     let watch = move || {
-        while observer.ask(pause).is_some() {
-            tell(&[NotifyState::Watchdog]);
+        loop {
+            // A core that was late once may have had a reason: the manager has a patience of its own.
+            if observer.stage(pause).is_some() {
+                tell(&[NotifyState::Watchdog]);
+            }
             thread::sleep(pause);
         }
     };
