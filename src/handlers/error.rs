@@ -170,7 +170,7 @@ pub(super) fn create_topic_error_code(error: &CreateTopicError) -> ErrorCode {
             ErrorCode::InvalidReplicaAssignment
         }
         CreateTopicError::Setting(_) => ErrorCode::InvalidConfig,
-        CreateTopicError::TooMany => ErrorCode::PolicyViolation,
+        CreateTopicError::TooMany | CreateTopicError::TooLarge => ErrorCode::PolicyViolation,
     }
 }
 
@@ -204,6 +204,7 @@ pub(super) fn alter_settings_error_code(error: &AlterSettingsError) -> ErrorCode
         AlterSettingsError::Setting(_) => ErrorCode::InvalidConfig,
         AlterSettingsError::TopicName(_) => ErrorCode::InvalidTopicException,
         AlterSettingsError::UnknownTopic(_) => ErrorCode::UnknownTopicOrPartition,
+        AlterSettingsError::TooLarge => ErrorCode::PolicyViolation,
     }
 }
 
