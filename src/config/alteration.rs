@@ -74,7 +74,10 @@ pub fn check_alterable(
         if update == Some(Update::PerBroker) && name.starts_with("ssl.") {
             return Err(Unalterable::PerListener(name.clone()));
         }
-        if matches!(name.as_str(), "listeners" | "advertised.listeners") {
+        if matches!(
+            name.as_str(),
+            "listeners" | "advertised.listeners" | "listener.security.protocol.map"
+        ) {
             return Err(Unalterable::Listeners(name.clone()));
         }
     }
@@ -143,7 +146,9 @@ mod tests {
         let name = "ssl.keystore.location".to_owned();
         assert_eq!(check(&name, false), Err(Unalterable::PerListener(name.clone())));
         assert_eq!(check(&format!("listener.name.tls.{name}"), false), Ok(()));
-        let name = "listeners".to_owned();
-        assert_eq!(check(&name, false), Err(Unalterable::Listeners(name)));
+        for name in ["listeners", "listener.security.protocol.map"] {
+            let refused = Unalterable::Listeners(name.to_owned());
+            assert_eq!(check(name, false), Err(refused));
+        }
     }
 }

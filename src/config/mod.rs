@@ -23,9 +23,9 @@ mod value;
 
 pub use alteration::{Operation, Unalterable, altered_list, check_alterable};
 pub use broker::{
-    BrokerSettings, ClassicGroups, ConsumerGroups, LogFormat, Machine, NetworkSettings,
-    OffsetSettings, OperationSettings, QuotaSettings, Resolved, Sources, StorageSettings,
-    TopicCreation, Validation,
+    BrokerSettings, ClassicGroups, CompactionSettings, ConsumerGroups, LogFormat, Machine,
+    NetworkSettings, OffsetSettings, OperationSettings, QuotaSettings, Resolved, Sources,
+    StorageSettings, TopicCreation, Validation,
 };
 pub use client_metrics::ClientMetricsSettings;
 pub use definition::{Allowed, Definition, Effect, Inherited, Kind, Update};

@@ -7,6 +7,7 @@ use crate::handlers::owner;
 use crate::metadata::{Image, Topic, resource_type};
 use crate::partition::Partition;
 use crate::quota::Limits;
+use crate::store::CompactionLimits;
 use crate::types::{Now, PartitionIndex, ShardId, TopicPartition, Uuid};
 
 impl Shard {
@@ -58,7 +59,12 @@ impl Shard {
         }
         match self.parts.settings.altered(&for_all, &for_this) {
             Ok(settings) => {
-                self.parts.store.set_producer_expiry(settings.storage.producer_id_expiry);
+                let storage = &settings.storage;
+                self.parts.store.set_producer_expiry(storage.producer_id_expiry);
+                if storage.compaction != self.parts.settings.storage.compaction {
+                    let limits = CompactionLimits::share(&storage.compaction, self.parts.shards);
+                    self.parts.store.set_compaction(limits);
+                }
                 self.parts.settings = Arc::new(settings);
                 true
             }

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use super::{Owner, Store, StoreEvent, StoreFault};
+use crate::config::CompactionSettings;
 use crate::io::{DiskOp, DiskQueue, DiskResult};
 use crate::log::{
     Compaction, CompactionError, CompactionPlan, CompactionWant, CompactionWork, SealedSegment,
@@ -28,6 +29,18 @@ pub struct CompactionLimits {
     pub backoff: Duration,
 }
 
+impl CompactionLimits {
+    /// The share of one of `shards`.
+    pub fn share(all: &CompactionSettings, shards: u16) -> Self {
+        Self {
+            enabled: all.enabled,
+            map_bytes_max: all.map_bytes_max / usize::from(shards),
+            bytes_per_second: all.bytes_per_second / u64::from(shards),
+            backoff: all.backoff,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct UnderWay {
     slot: u32,
@@ -42,7 +55,8 @@ struct UnderWay {
 
 #[derive(Debug, Default)]
 pub(super) struct Compactor {
-    next_look: Instant,
+    /// When the last look was that found nothing; none after a compaction.
+    looked: Option<Instant>,
     under_way: Option<UnderWay>,
     /// Segments that were replaced, since the start.
     replaced: u64,
@@ -51,16 +65,19 @@ pub(super) struct Compactor {
 }
 
 impl Compactor {
-    /// Sets the time of the first look.
-    pub(super) fn begin(&mut self, at: Instant) {
-        self.next_look = at;
+    /// The first look comes a backoff after `now`.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.looked = Some(now);
     }
 
     pub(super) fn deadline(&self, limits: &CompactionLimits) -> Option<Instant> {
         match &self.under_way {
             Some(under_way) if under_way.is_asking => None,
             Some(under_way) => Some(under_way.next_turn(limits)),
-            None => limits.enabled.then_some(self.next_look),
+            None if !limits.enabled => None,
+            None => {
+                Some(self.looked.map_or(Instant::new(0), |looked| looked.after(limits.backoff)))
+            }
         }
     }
 }
@@ -135,7 +152,7 @@ impl Store {
             return;
         }
         if self.compactor.under_way.is_none() {
-            self.compactor.next_look = now.instant.after(limits.backoff);
+            self.compactor.looked = Some(now.instant);
             let Some(slot) = self.dirtiest(now) else { return };
             self.begin_compaction(slot, now);
         }
@@ -225,7 +242,7 @@ impl Store {
                     let partition = &mut self.partitions[slot as usize];
                     partition.first_dirty_offset = partition.first_dirty_offset.max(end);
                     // There may be more to do.
-                    self.compactor.next_look = now.instant;
+                    self.compactor.looked = None;
                     return;
                 }
             }

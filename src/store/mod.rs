@@ -181,6 +181,11 @@ impl Store {
         self.config.producer_expiry = expiry;
     }
 
+    /// Sets what compaction may take from now on.
+    pub fn set_compaction(&mut self, limits: CompactionLimits) {
+        self.config.compaction = limits;
+    }
+
     /// The log directory, with its id.
     pub fn log_directory(&self) -> (&FileName, Uuid) {
         (&self.config.log_directory, self.config.log_directory_id)
@@ -194,7 +199,7 @@ impl Store {
     /// Begins: makes the write-ahead log, looks at the space.
     pub fn open(&mut self, now: Now) {
         self.retention.begin(now.instant.after(self.config.retention_interval));
-        self.compactor.begin(now.instant.after(self.config.compaction.backoff));
+        self.compactor.begin(now.instant);
         self.wal.create(&mut DiskQueue::new(Owner::Wal.encode(), &mut self.requests));
         let mut queue = DiskQueue::new(Owner::Space.encode(), &mut self.requests);
         self.space.open(&self.config, now.instant, &mut queue);

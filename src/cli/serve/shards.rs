@@ -57,12 +57,7 @@ pub(super) fn configs(start: &Start, port: u16) -> Vec<ShardConfig> {
                 reserve_bytes: storage.disk_reserve_bytes / u64::from(start.cores),
                 producer_expiry: storage.producer_id_expiry,
                 retention_interval: storage.retention_check_interval,
-                compaction: CompactionLimits {
-                    enabled: storage.compaction.enabled,
-                    map_bytes_max: storage.compaction.map_bytes_max / cores,
-                    bytes_per_second: storage.compaction.bytes_per_second / cores as u64,
-                    backoff: storage.compaction.backoff,
-                },
+                compaction: CompactionLimits::share(&storage.compaction, start.cores),
             },
         })
         .collect()

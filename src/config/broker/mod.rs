@@ -15,7 +15,7 @@ pub use self::network::NetworkSettings;
 pub use self::operation::{LogFormat, OperationSettings};
 pub use self::quotas::QuotaSettings;
 pub use self::sources::{Machine, Sources};
-pub use self::storage::{StorageSettings, Validation};
+pub use self::storage::{CompactionSettings, StorageSettings, Validation};
 use super::definition::Definition;
 use super::definitions;
 use super::error::{Notice, SettingError, SettingErrors};
