@@ -26,6 +26,13 @@ pub enum Event {
         /// The new one.
         to: String,
     },
+    /// A client gave a setting a value, which does nothing.
+    SettingWithoutEffect {
+        /// The setting.
+        name: &'static str,
+        /// Why it does nothing.
+        reason: &'static str,
+    },
     /// The shard has its partitions back from disk.
     Recovered {
         /// How many it owns.

@@ -15,6 +15,9 @@ pub(super) fn write(shard: ShardId, event: &Event) {
         Event::StrayDirectory { from, to } => {
             tracing::warn!(shard, from, to, "directory of no topic kept under another name");
         }
+        Event::SettingWithoutEffect { name, reason } => {
+            tracing::warn!(shard, "{name}: accepted, no effect: {reason}");
+        }
         Event::Recovered { partitions } => tracing::debug!(shard, partitions, "recovered"),
         Event::Serving => tracing::debug!(shard, "serving"),
         Event::Stopping => tracing::debug!(shard, "stopping"),
