@@ -104,6 +104,7 @@ fn topics_are_described_page_by_page() {
     }
     let at = |topic: &str, partition| Some((topic.to_owned(), partition));
     let shown = |rows: &[&str]| rows.iter().map(|row| (*row).to_owned()).collect::<Vec<_>>();
+    assert_eq!(page(address, &["b"], 9, Some(("b", -1))), (shown(&["b:error 42"]), None));
     assert_eq!(page(address, &[], 2, None), (shown(&["a:0", "b:0"]), at("b", 1)));
     assert_eq!(page(address, &[], 9, Some(("b", 1))), (shown(&["b:1,2,3"]), at("b", 4)));
     assert_eq!(page(address, &[], 9, Some(("b", 4))), (shown(&["b:4", "c:0"]), None));
