@@ -84,6 +84,21 @@ pub fn check_alterable(
     Ok(())
 }
 
+/// As many of `given` as go together, those of earlier names first.
+pub(super) fn fitting(
+    given: &BTreeMap<String, String>,
+    go_together: impl Fn(&BTreeMap<String, String>) -> bool,
+) -> BTreeMap<String, String> {
+    let mut kept = BTreeMap::new();
+    for (name, value) in given {
+        kept.insert(name.clone(), value.clone());
+        if !go_together(&kept) {
+            kept.remove(name);
+        }
+    }
+    kept
+}
+
 /// A list after items were appended or subtracted; none where the setting is no list. One without a
 /// value of its own starts from its default in the table, as in Kafka, not from the broker's.
 pub fn altered_list(

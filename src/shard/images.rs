@@ -57,24 +57,21 @@ impl Shard {
         if for_all == of(before, "") && for_this == of(before, &node) {
             return false;
         }
-        match self.parts.settings.altered(&for_all, &for_this) {
-            Ok(settings) => {
-                let storage = &settings.storage;
-                self.parts.store.set_producer_expiry(storage.producer_id_expiry);
-                if storage.compaction != self.parts.settings.storage.compaction {
-                    let limits = CompactionLimits::share(&storage.compaction, self.parts.shards);
-                    self.parts.store.set_compaction(limits);
-                }
-                self.parts.settings = Arc::new(settings);
-                true
-            }
+        let before = &self.parts.settings;
+        let settings = before.altered(&for_all, &for_this).unwrap_or_else(|errors| {
             // They fitted the file that the broker had when they were made: a changed file must not
             // keep it from starting.
-            Err(errors) => {
-                tracing::warn!("settings altered while the broker ran are not used: {errors}");
-                false
-            }
+            tracing::warn!("not all settings altered while the broker ran are used: {errors}");
+            before.altered_fitting(&for_all, &for_this)
+        });
+        let storage = &settings.storage;
+        self.parts.store.set_producer_expiry(storage.producer_id_expiry);
+        if storage.compaction != before.storage.compaction {
+            let limits = CompactionLimits::share(&storage.compaction, self.parts.shards);
+            self.parts.store.set_compaction(limits);
         }
+        self.parts.settings = Arc::new(settings);
+        true
     }
 
     fn drop_topic(&mut self, now: Now, topic: Uuid) {

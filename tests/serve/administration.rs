@@ -129,8 +129,8 @@ fn settings_of_a_topic_change_on_every_shard_and_stay() {
     assert_eq!(produce(address, "t", 4, 1000), [too_large; 4]);
     assert_eq!(setting(address, TOPIC, "t", "max.message.bytes"), ("500".to_owned(), 1));
     set(address, topic, "segment.bytes", "1048576");
-    for messages in ["5", "6"] {
-        set(address, topic, "flush.messages", messages);
+    for millis in ["5", "6"] {
+        set(address, topic, "flush.ms", millis);
     }
     let (code, message) = alter(address, topic, &[(2, "cleanup.policy", Some("compact"))]);
     assert_eq!((code, message.as_str()), (0, ""));
@@ -141,7 +141,7 @@ fn settings_of_a_topic_change_on_every_shard_and_stay() {
     assert!(message.contains("segment.bytes=5: expected a whole number from 1048576"), "{message}");
     assert_eq!(alter(address, (TOPIC, "none"), &[(0, "segment.bytes", Some("5"))]).0, 3);
     let told = broker.stop_cleanly();
-    assert_eq!(told.matches("flush.messages: accepted, no effect: ").count(), 1, "{told}");
+    assert_eq!(told.matches("flush.ms: accepted, no effect: ").count(), 1, "{told}");
 
     let broker = started(&folder, &TWO_CORES);
     let address = broker.address();
@@ -198,14 +198,17 @@ fn settings_of_brokers_change_what_topics_inherit() {
     assert_eq!(produce(address, "t", 4, 1001), [too_large; 4]);
     assert_eq!(alter(address, (BROKER, ""), &[(1, "message.max.bytes", None)]).0, 0);
     assert_eq!(setting(address, TOPIC, "t", "max.message.bytes").1, 5);
-    // A file that the alterations do not go with: the file counts, and the broker starts.
+    // A file that an alteration does not go with: the file counts, the broker starts, and the other
+    // alterations stay.
     set(address, (BROKER, ""), "log.cleaner.min.compaction.lag.ms", "5000");
+    set(address, (BROKER, ""), "log.retention.ms", "-1");
     broker.stop_cleanly();
     let contradiction = ["--set", "log.cleaner.max.compaction.lag.ms=1000"];
     let broker = started(&folder, &contradiction);
     let address = broker.address();
     assert_eq!(setting(address, TOPIC, "t", "min.compaction.lag.ms"), ("0".to_owned(), 5));
     assert_eq!(setting(address, TOPIC, "t", "max.compaction.lag.ms"), ("1000".to_owned(), 4));
+    assert_eq!(setting(address, TOPIC, "t", "retention.ms"), ("-1".to_owned(), 3));
     broker.stop_cleanly();
 }
 
