@@ -130,8 +130,8 @@ struct Batch {
     bytes_left: usize,
 }
 
-/// A few megabytes hold whatever is meant: 10,000 partitions take one or two.
-const ENTRY_BYTES_MAX: usize = 4 << 20;
+/// As in Kafka, a batch of its metadata log: 10,000 topics with a partition each take half of it.
+const ENTRY_BYTES_MAX: usize = 8 << 20;
 /// What a client is told whose request does not fit.
 const TOO_LARGE: &str = "the request changes more than one entry of the metadata log can hold: use \
                          several requests";

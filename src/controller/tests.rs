@@ -129,6 +129,7 @@ impl Cluster {
     }
 
     fn feature(&mut self, name: &str, level: i16, downgrade: bool) -> Result<(), String> {
+        let downgrade = Some(downgrade);
         let updates = vec![FeatureUpdate { name: name.to_owned(), level, downgrade }];
         let command = Command::UpdateFeatures { updates, validate_only: false };
         let (Answer::FeaturesUpdated(results), _) = self.command(&command) else {
@@ -425,7 +426,7 @@ fn what_does_not_fit_into_an_entry_is_refused() {
     let mut cluster = Cluster::new(&[]);
     let name = |number: usize| format!("{number}{}", "x".repeat(30_000));
     let changes = ["consumer.session.timeout.ms=50000", "consumer.heartbeat.interval.ms=6000"];
-    let alterations = (0..100).map(|group| Alteration {
+    let alterations = (0..200).map(|group| Alteration {
         resource_type: resource_type::GROUP,
         resource: name(group),
         changes: changes.iter().map(|change| change_of(change)).collect(),
@@ -436,11 +437,11 @@ fn what_does_not_fit_into_an_entry_is_refused() {
         cluster.command(&Command::AlterSettings { alterations, validate_only: false });
     let Answer::Altered(results) = answer else { panic!("altered") };
     let fitting = results.iter().filter(|result| result.is_ok()).count();
-    assert!((60..80).contains(&fitting), "{fitting} of 100");
+    assert!((130..145).contains(&fitting), "{fitting} of 200");
     assert_eq!(records, 2 * fitting);
     assert_eq!(results.last(), Some(&Err(AlterSettingsError::TooLarge)));
 
-    let alterations = (0..200).map(|user| QuotaAlteration {
+    let alterations = (0..300).map(|user| QuotaAlteration {
         entity: [("user".to_owned(), Some(name(user)))].into(),
         quotas: vec![("producer_byte_rate".to_owned(), Some(QuotaValue::new(5.0)))],
     });

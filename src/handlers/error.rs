@@ -215,6 +215,7 @@ pub(super) fn feature_update_error_code(error: &FeatureUpdateError) -> ErrorCode
         FeatureUpdateError::Unknown(_)
         | FeatureUpdateError::Level(..)
         | FeatureUpdateError::Downgrade { .. }
-        | FeatureUpdateError::Required(_) => ErrorCode::InvalidUpdateVersion,
+        | FeatureUpdateError::Required(_)
+        | FeatureUpdateError::Kind(_) => ErrorCode::InvalidUpdateVersion,
     }
 }

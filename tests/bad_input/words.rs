@@ -103,8 +103,8 @@ fn what_an_error_quotes_fits_into_its_answer() {
     let configs = Array::new(&settings);
     let new = CreatableTopic { num_partitions: 1, replication_factor: 1, ..Default::default() };
     let topics = [
-        CreatableTopic { name: &long, ..new.clone() },
-        CreatableTopic { name: &long, ..new.clone() },
+        CreatableTopic { name: &long, ..new },
+        CreatableTopic { name: &long, ..new },
         CreatableTopic { name: "short", configs, ..new },
     ];
     let create = CreateTopicsRequest { topics: Array::new(&topics), ..Default::default() };

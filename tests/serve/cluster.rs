@@ -188,6 +188,7 @@ fn one_replica_always_leads_and_never_moves() {
         (0, Some(&topics[..]), 0, &[84, 3][..]),
         (1, Some(&topics), 0, &[84, 3]),
         (0, None, 0, &[]),
+        (7, Some(&topics), 42, &[42, 42]),
         (7, None, 42, &[]),
     ] {
         let topic_partitions = named.map(Array::new);
@@ -269,6 +270,7 @@ fn one_voter_has_the_metadata_log_and_the_levels_of_features() {
     };
     let invalid = ErrorCode::InvalidUpdateVersion.code();
     assert_eq!((update(least, 1), update(most + 1, 1), level().1), (invalid, invalid, most));
+    assert_eq!((update(least, 0), level().1), (invalid, most), "there is no such kind of update");
     assert_eq!((update(least, 2), level().1), (0, least));
     broker.stop_cleanly();
 }
