@@ -48,7 +48,7 @@ pub enum Event {
         /// Why it cannot be created.
         problem: String,
     },
-    /// What was altered while the broker ran fits its configuration no more, and is not used.
+    /// Some of what was altered while the broker ran fits its configuration no more, and is not used.
     AlterationsUnused {
         /// Why.
         problem: String,
@@ -59,6 +59,13 @@ pub enum Event {
         from: String,
         /// The new one.
         to: String,
+    },
+    /// A client gave a setting a value, which does nothing.
+    SettingWithoutEffect {
+        /// The setting.
+        name: &'static str,
+        /// Why it does nothing.
+        reason: &'static str,
     },
     /// The shard has its partitions back from disk.
     Recovered {

@@ -24,3 +24,5 @@ mod memory;
 mod records;
 #[path = "bad_input/requests.rs"]
 mod requests;
+#[path = "bad_input/words.rs"]
+mod words;

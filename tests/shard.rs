@@ -54,6 +54,15 @@ fn a_fetch_allocates_nothing() {
     check("fetches", 0, allocated);
 }
 
+/// What a client asks of the controller is held several times as large until it is on disk.
+#[test]
+fn a_client_with_large_commands_under_way_is_not_read_from() {
+    let mut world = World::new();
+    let commands: Vec<Vec<u8>> = (0..10).map(|mark| world::create_topics(mark, 1000)).collect();
+    let read = world.receive(&commands.concat());
+    assert!(read < 4 * commands[0].len(), "{read} bytes of ten commands");
+}
+
 /// One quota for every client.
 fn quota(kind: Kind, limit: f64) -> Limits {
     let mut limits = Limits::default();

@@ -25,6 +25,9 @@ fn write(field: &Field, found: &Struct) -> String {
     if name == "throttle_time_ms" {
         return format!("w.throttle_time_ms(self.{name})");
     }
+    if name == "error_message" {
+        return format!("w.error_message(self.{name}, {format})");
+    }
     let present = if field.nullable.is_some() {
         format!("self.{name}.unwrap_or_default().write(w, {format})")
     } else {

@@ -74,11 +74,29 @@ pub fn check_alterable(
         if update == Some(Update::PerBroker) && name.starts_with("ssl.") {
             return Err(Unalterable::PerListener(name.clone()));
         }
-        if matches!(name.as_str(), "listeners" | "advertised.listeners") {
+        if matches!(
+            name.as_str(),
+            "listeners" | "advertised.listeners" | "listener.security.protocol.map"
+        ) {
             return Err(Unalterable::Listeners(name.clone()));
         }
     }
     Ok(())
+}
+
+/// As many of `given` as go together, those of earlier names first.
+pub(super) fn fitting(
+    given: &BTreeMap<String, String>,
+    go_together: impl Fn(&BTreeMap<String, String>) -> bool,
+) -> BTreeMap<String, String> {
+    let mut kept = BTreeMap::new();
+    for (name, value) in given {
+        kept.insert(name.clone(), value.clone());
+        if !go_together(&kept) {
+            kept.remove(name);
+        }
+    }
+    kept
 }
 
 /// A list after items were appended or subtracted; none where the setting is no list. One without a
@@ -143,7 +161,9 @@ mod tests {
         let name = "ssl.keystore.location".to_owned();
         assert_eq!(check(&name, false), Err(Unalterable::PerListener(name.clone())));
         assert_eq!(check(&format!("listener.name.tls.{name}"), false), Ok(()));
-        let name = "listeners".to_owned();
-        assert_eq!(check(&name, false), Err(Unalterable::Listeners(name)));
+        for name in ["listeners", "listener.security.protocol.map"] {
+            let refused = Unalterable::Listeners(name.to_owned());
+            assert_eq!(check(name, false), Err(refused));
+        }
     }
 }

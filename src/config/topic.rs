@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use super::alteration::fitting;
 use super::broker::BrokerSettings;
 use super::definition::{Definition, Inherited};
 use super::definitions;
@@ -136,6 +137,16 @@ impl TopicSettings {
         broker: &BrokerSettings,
     ) -> Result<Self, SettingError> {
         Self::over(broker.layers(), overrides)
+    }
+
+    /// Resolves settings that were checked when they were given, over a broker that may have others
+    /// by now: of those that do not go together, the topic gives way with as few as can be. Without
+    /// its retention it would lose records.
+    pub fn resolve_fitting(overrides: &BTreeMap<String, String>, broker: &BrokerSettings) -> Self {
+        Self::resolve(overrides, broker).unwrap_or_else(|_| {
+            let kept = fitting(overrides, |kept| Self::resolve(kept, broker).is_ok());
+            Self::resolve(&kept, broker).unwrap_or_else(|_| broker.topic_defaults.clone())
+        })
     }
 
     pub(super) fn over(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Answer, Decision};
+use super::{Answer, Batch, Decision, TOO_LARGE};
 use crate::config;
 use crate::metadata::{Image, MetadataRecord, QuotaEntity, QuotaValue};
 
@@ -25,7 +25,7 @@ pub(super) fn decide(
     alterations: &[QuotaAlteration],
     validate_only: bool,
 ) -> Decision {
-    let mut records = Vec::new();
+    let mut batch = Batch::new();
     let mut seen = BTreeSet::new();
     let mut results = Vec::new();
     for QuotaAlteration { entity, quotas } in alterations {
@@ -34,22 +34,19 @@ pub(super) fn decide(
             continue;
         }
         let before = image.quotas.get(entity);
-        let result = check(entity, quotas);
-        if result.is_ok() {
+        results.push(check(entity, quotas).and_then(|()| {
             let changed = quotas.iter().filter(|(name, value)| {
                 before.and_then(|before| before.get(name)).copied() != *value
             });
-            records.extend(changed.map(|(name, value)| MetadataRecord::Quota {
+            let changed = changed.map(|(name, value)| MetadataRecord::Quota {
                 entity: entity.clone(),
                 name: name.clone(),
                 value: *value,
-            }));
-        }
-        results.push(result);
+            });
+            batch.add(changed.collect()).then_some(()).ok_or_else(|| TOO_LARGE.to_owned())
+        }));
     }
-    if validate_only {
-        records.clear();
-    }
+    let records = if validate_only { Vec::new() } else { batch.records };
     Decision { records, answer: Answer::QuotasAltered(results) }
 }
 

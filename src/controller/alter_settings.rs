@@ -3,10 +3,10 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use super::{Answer, Decision, Policy};
+use super::{Answer, Batch, Decision, Policy, TOO_LARGE};
 use crate::config::{
-    self, ClientMetricsSettings, GroupSettings, Operation, TopicSettings, altered_list,
-    check_alterable,
+    self, ClientMetricsSettings, Definition, Effect, GroupSettings, Operation, TopicSettings,
+    altered_list, check_alterable,
 };
 use crate::metadata::{
     Image, InvalidTopicName, MetadataRecord, resource_type, validate_topic_name,
@@ -47,6 +47,8 @@ pub enum AlterSettingsError {
     TopicName(InvalidTopicName),
     /// The topic does not exist.
     UnknownTopic(String),
+    /// The request alters more than one command may.
+    TooLarge,
 }
 
 impl fmt::Display for AlterSettingsError {
@@ -55,6 +57,7 @@ impl fmt::Display for AlterSettingsError {
             Self::Request(reason) | Self::Setting(reason) => f.write_str(reason),
             Self::TopicName(error) => write!(f, "{error}"),
             Self::UnknownTopic(name) => write!(f, "the topic {name} does not exist"),
+            Self::TooLarge => f.write_str(TOO_LARGE),
         }
     }
 }
@@ -64,6 +67,8 @@ type Settings = BTreeMap<String, String>;
 /// All settings of a resource are resolved to check it: a request of 8 MiB could name so many that
 /// nobody else is served meanwhile. Kafka's bound is as many changes in one request.
 const RESOURCES_MAX: usize = 10_000;
+/// As in Kafka: no answer could tell of a longer one.
+const VALUE_BYTES_MAX: usize = i16::MAX as usize;
 
 pub(super) fn decide(
     image: &Image,
@@ -75,24 +80,23 @@ pub(super) fn decide(
     for alteration in alterations {
         *named.entry((alteration.resource_type, &alteration.resource)).or_default() += 1;
     }
-    let mut records = Vec::new();
+    let mut batch = Batch::new();
     let mut results = Vec::new();
     for (index, alteration) in alterations.iter().enumerate() {
         let Alteration { resource_type, resource, .. } = alteration;
         let result = if index >= RESOURCES_MAX {
-            Err(request("the request names too many resources: use several"))
+            Err(AlterSettingsError::TooLarge)
         } else if named[&(*resource_type, resource.as_str())] > 1 {
             Err(request("the request names this resource twice"))
         } else {
             alter(image, policy, alteration)
         };
-        results.push(result.map(|(before, after)| {
-            records.extend(difference(alteration, &before, &after));
+        results.push(result.and_then(|(before, after)| {
+            let fits = batch.add(difference(alteration, &before, &after));
+            fits.then_some(()).ok_or(AlterSettingsError::TooLarge)
         }));
     }
-    if validate_only {
-        records.clear();
-    }
+    let records = if validate_only { Vec::new() } else { batch.records };
     Decision { records, answer: Answer::Altered(results) }
 }
 
@@ -182,6 +186,36 @@ fn own_settings(image: &Image, alteration: &Alteration) -> Result<Settings, Alte
     Ok(image.settings(*resource_type, resource).map(|own| (**own).clone()).unwrap_or_default())
 }
 
+fn definition(resource_type: i8, name: &str) -> Option<&'static Definition> {
+    match resource_type {
+        resource_type::TOPIC => config::topic_setting(name),
+        resource_type::BROKER => config::broker_setting(name),
+        resource_type::GROUP => config::group_setting(name),
+        resource_type::CLIENT_METRICS => {
+            config::client_metrics_settings().iter().find(|definition| definition.name == name)
+        }
+        _ => None,
+    }
+}
+
+/// The setting or quota that a record gives a value although it does nothing, and why it does
+/// nothing.
+pub fn without_effect(record: &MetadataRecord) -> Option<(&'static str, &'static str)> {
+    let definition = match record {
+        MetadataRecord::Setting { resource_type, name, value: Some(_), .. } => {
+            definition(*resource_type, name)?
+        }
+        MetadataRecord::Quota { entity, name, value: Some(_) } => {
+            config::quota(name, entity.contains_key("ip"))?
+        }
+        _ => return None,
+    };
+    match definition.effect {
+        Effect::NoEffect(reason) => Some((definition.name, reason)),
+        Effect::Effective => None,
+    }
+}
+
 fn value_after(
     resource_type: i8,
     change: &SettingChange,
@@ -194,17 +228,16 @@ fn value_after(
         Operation::Set => return Ok(Some(value)),
         Operation::Append | Operation::Subtract => {}
     }
-    let definition = match resource_type {
-        resource_type::TOPIC => config::topic_setting(&change.name),
-        resource_type::BROKER => config::broker_setting(&change.name),
-        // As in Kafka, although subscriptions have lists.
-        _ => None,
-    };
+    // As in Kafka, although subscriptions have lists.
+    let has_lists = matches!(resource_type, resource_type::TOPIC | resource_type::BROKER);
+    let definition = definition(resource_type, &change.name).filter(|_| has_lists);
     let list = altered_list(definition, current.map(String::as_str), operation, &value);
-    list.map(Some).ok_or_else(|| {
-        let reason = format!("{}: only lists can be appended to or subtracted from", change.name);
-        AlterSettingsError::Setting(reason)
-    })
+    let refused = |reason: &str| AlterSettingsError::Setting(format!("{}: {reason}", change.name));
+    let list = list.ok_or_else(|| refused("only lists can be appended to or subtracted from"))?;
+    if list.len() > VALUE_BYTES_MAX {
+        return Err(refused("the value would be longer than 32767 bytes"));
+    }
+    Ok(Some(list))
 }
 
 /// Checks what all settings of the resource would be. Whatever is wrong with a broker's is a wrong
@@ -251,11 +284,7 @@ fn check_broker(
     check(for_all, for_this)
 }
 
-fn difference(
-    alteration: &Alteration,
-    before: &Settings,
-    after: &Settings,
-) -> impl Iterator<Item = MetadataRecord> {
+fn difference(alteration: &Alteration, before: &Settings, after: &Settings) -> Vec<MetadataRecord> {
     let record = |name: &String, value: Option<&String>| MetadataRecord::Setting {
         resource_type: alteration.resource_type,
         resource: alteration.resource.clone(),
@@ -264,9 +293,6 @@ fn difference(
     };
     let gone = before.keys().filter(|name| !after.contains_key(*name));
     let set = after.iter().filter(|(name, value)| before.get(*name) != Some(value));
-    let records: Vec<MetadataRecord> = gone
-        .map(|name| record(name, None))
-        .chain(set.map(|(name, value)| record(name, Some(value))))
-        .collect();
-    records.into_iter()
+    let gone = gone.map(|name| record(name, None));
+    gone.chain(set.map(|(name, value)| record(name, Some(value)))).collect()
 }

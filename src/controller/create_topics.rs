@@ -4,7 +4,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 
 use super::placement::{self, InvalidAssignment, PARTITIONS_MAX};
-use super::{Answer, Decision, Policy};
+use super::{Answer, Batch, Decision, Policy, TOO_LARGE};
 use crate::config::TopicSettings;
 use crate::metadata::{
     Image, InvalidTopicName, MetadataRecord, name_in_metrics, resource_type, validate_topic_name,
@@ -75,6 +75,8 @@ pub enum CreateTopicError {
     Setting(String),
     /// The request makes more partitions than one command may.
     TooMany,
+    /// The request has more settings than one command may.
+    TooLarge,
     /// Counts and assignments were given.
     Request(&'static str),
 }
@@ -103,6 +105,7 @@ impl fmt::Display for CreateTopicError {
                 "one request may create {PARTITIONS_MAX} partitions in all: create the topics in \
                  several requests"
             ),
+            Self::TooLarge => f.write_str(TOO_LARGE),
             Self::Assignment(error) => write!(f, "{error}"),
             Self::Numbering => {
                 f.write_str("the assigned partitions are not numbered 0, 1, 2 and so on, each once")
@@ -124,7 +127,7 @@ pub(super) fn decide(
     for topic in topics {
         *names.entry(&topic.name).or_default() += 1;
     }
-    let mut records = Vec::new();
+    let mut batch = Batch::new();
     let mut in_metrics = BTreeMap::<String, &str>::new();
     if topics.iter().any(|topic| collides(&topic.name)) {
         let known = image.topics().map(|topic| &*topic.name).filter(|name| collides(name));
@@ -139,13 +142,14 @@ pub(super) fn decide(
             check_name(image, &in_metrics, &topic.name)
                 .and_then(|()| plan(image, policy, topic))
                 .and_then(|plan| within(&mut partitions_left, plan))
-                .map(|plan| create(policy, prng, topic, &plan, &mut records))
+                .and_then(|plan| create(policy, prng, topic, &plan, &mut batch))
         };
         if result.is_ok() && collides(&topic.name) {
             in_metrics.insert(name_in_metrics(&topic.name), &topic.name);
         }
         results.push(result);
     }
+    let mut records = batch.records;
     if validate_only {
         records.clear();
         results.iter_mut().flatten().for_each(|created| created.id = Uuid::ZERO);
@@ -258,11 +262,11 @@ fn create(
     prng: &mut Prng,
     topic: &NewTopic,
     plan: &Plan,
-    records: &mut Vec<MetadataRecord>,
-) -> CreatedTopic {
+    batch: &mut Batch,
+) -> Result<CreatedTopic, CreateTopicError> {
     let id = Uuid::from_random(|| prng.next_u64());
     let name = topic.name.clone();
-    records.push(MetadataRecord::Topic { id, name: name.clone() });
+    let mut records = vec![MetadataRecord::Topic { id, name: name.clone() }];
     for (partition, replicas) in (0..).map(PartitionIndex::new).zip(&plan.replicas) {
         let state = placement::new_partition(policy, replicas);
         records.push(MetadataRecord::Partition { topic: id, partition, state });
@@ -275,11 +279,14 @@ fn create(
             value: Some(value.clone()),
         });
     }
-    CreatedTopic {
+    if !batch.add(records) {
+        return Err(CreateTopicError::TooLarge);
+    }
+    Ok(CreatedTopic {
         id,
         name,
         partitions: plan.replicas.len() as i32,
         replication_factor: plan.replicas.first().map_or(0, Vec::len) as i16,
         settings: plan.settings.clone(),
-    }
+    })
 }

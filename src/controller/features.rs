@@ -31,8 +31,8 @@ pub struct FeatureUpdate {
     pub name: String,
     /// The level; 0 to be without it.
     pub level: i16,
-    /// It may be lower than now.
-    pub downgrade: bool,
+    /// It may be lower than now; none where the request says nothing that is known.
+    pub downgrade: Option<bool>,
 }
 
 /// Why a feature stays where it is.
@@ -53,6 +53,8 @@ pub enum FeatureUpdateError {
     },
     /// It has no lower level that is any different.
     Required(String),
+    /// There is no such kind of update.
+    Kind(String),
 }
 
 impl fmt::Display for FeatureUpdateError {
@@ -68,6 +70,7 @@ impl fmt::Display for FeatureUpdateError {
                 "{name} is at level {present}: a lower one needs a request for a downgrade"
             ),
             Self::Required(name) => write!(f, "no cluster is without {name}"),
+            Self::Kind(name) => write!(f, "{name}: there is no such kind of update"),
         }
     }
 }
@@ -111,6 +114,7 @@ fn check(image: &Image, update: &FeatureUpdate) -> Result<(), FeatureUpdateError
     let name = &update.name;
     let feature = FEATURES.iter().find(|feature| feature.name == *name);
     let feature = feature.ok_or_else(|| FeatureUpdateError::Unknown(name.clone()))?;
+    let downgrade = update.downgrade.ok_or_else(|| FeatureUpdateError::Kind(name.clone()))?;
     if update.level == 0 {
         return Err(FeatureUpdateError::Required(name.clone()));
     }
@@ -118,7 +122,7 @@ fn check(image: &Image, update: &FeatureUpdate) -> Result<(), FeatureUpdateError
         return Err(FeatureUpdateError::Level(*feature, update.level));
     }
     let present = image.features.get(name).copied().unwrap_or(0);
-    if update.level < present && !update.downgrade {
+    if update.level < present && !downgrade {
         return Err(FeatureUpdateError::Downgrade { name: name.clone(), present });
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::prng::Prng;
 use crate::types::{NodeId, ProducerId, Uuid};
 
 pub use self::alter_quotas::{QUOTA_ENTITY_TYPES, QuotaAlteration};
-pub use self::alter_settings::{AlterSettingsError, Alteration, SettingChange};
+pub use self::alter_settings::{AlterSettingsError, Alteration, SettingChange, without_effect};
 pub use self::create_partitions::{CreatePartitionsError, NewPartitions};
 pub use self::create_topics::{CreateTopicError, CreatedTopic, NewTopic};
 pub use self::delete_topics::{DeleteTopicError, TopicReference};
@@ -120,6 +120,35 @@ pub struct Policy<'a> {
     pub broker: NodeId,
     /// The log directory that new partitions go to.
     pub log_directory: Uuid,
+}
+
+/// Records of one command. They become one entry of the metadata log; however large it is, the
+/// write-ahead log makes files that hold it, and never smaller ones again.
+#[derive(Debug)]
+struct Batch {
+    records: Vec<MetadataRecord>,
+    bytes_left: usize,
+}
+
+/// As in Kafka, a batch of its metadata log: 10,000 topics with a partition each take half of it.
+const ENTRY_BYTES_MAX: usize = 8 << 20;
+/// What a client is told whose request does not fit.
+const TOO_LARGE: &str = "the request changes more than one entry of the metadata log can hold: use \
+                         several requests";
+
+impl Batch {
+    fn new() -> Self {
+        Self { records: Vec::new(), bytes_left: ENTRY_BYTES_MAX }
+    }
+
+    /// Adds records that belong together, or none of them; `false` when they do not fit.
+    fn add(&mut self, records: Vec<MetadataRecord>) -> bool {
+        let bytes = records.iter().map(MetadataRecord::bytes_max).sum();
+        let Some(left) = self.bytes_left.checked_sub(bytes) else { return false };
+        self.bytes_left = left;
+        self.records.extend(records);
+        true
+    }
 }
 
 /// Decides a command.

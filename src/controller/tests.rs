@@ -1,7 +1,7 @@
 //! Commands as clients send them, each after the one before, on a cluster of one broker.
 
 use super::*;
-use crate::config::{Machine, Operation, Sources};
+use crate::config::{self, Machine, Operation, Sources};
 use crate::metadata::{Broker, LogIndex, MetadataEntry, QuotaValue, Quotas, Topic, resource_type};
 use crate::types::BrokerEpoch;
 
@@ -45,7 +45,10 @@ impl Cluster {
         if count > 0 {
             let at = LogIndex { term: 1, index: self.image.at.index + 1 };
             let entry = MetadataEntry { at, records };
-            assert_eq!(MetadataEntry::decode(&entry.encode()).as_ref(), Some(&entry));
+            let bytes = entry.encode();
+            assert_eq!(MetadataEntry::decode(&bytes).as_ref(), Some(&entry));
+            let most = entry.records.iter().map(MetadataRecord::bytes_max).sum::<usize>();
+            assert!(bytes.len() <= most && most <= ENTRY_BYTES_MAX, "{} of {most}", bytes.len());
             self.image = self.image.apply(&entry).unwrap();
             let snapshot = Image::decode_snapshot(&self.image.encode_snapshot());
             assert_eq!(snapshot.as_ref(), Some(&self.image));
@@ -126,6 +129,7 @@ impl Cluster {
     }
 
     fn feature(&mut self, name: &str, level: i16, downgrade: bool) -> Result<(), String> {
+        let downgrade = Some(downgrade);
         let updates = vec![FeatureUpdate { name: name.to_owned(), level, downgrade }];
         let command = Command::UpdateFeatures { updates, validate_only: false };
         let (Answer::FeaturesUpdated(results), _) = self.command(&command) else {
@@ -415,6 +419,51 @@ fn quotas_are_kept_for_whom_they_are() {
     }
     assert_eq!(cluster.quota(&address, "connection_creation_rate", None), Ok(()));
     assert_eq!(cluster.image.quotas.len(), 3);
+}
+
+#[test]
+fn what_does_not_fit_into_an_entry_is_refused() {
+    let mut cluster = Cluster::new(&[]);
+    let name = |number: usize| format!("{number}{}", "x".repeat(30_000));
+    let changes = ["consumer.session.timeout.ms=50000", "consumer.heartbeat.interval.ms=6000"];
+    let alterations = (0..200).map(|group| Alteration {
+        resource_type: resource_type::GROUP,
+        resource: name(group),
+        changes: changes.iter().map(|change| change_of(change)).collect(),
+        replaces: false,
+    });
+    let alterations = alterations.collect();
+    let (answer, records) =
+        cluster.command(&Command::AlterSettings { alterations, validate_only: false });
+    let Answer::Altered(results) = answer else { panic!("altered") };
+    let fitting = results.iter().filter(|result| result.is_ok()).count();
+    assert!((130..145).contains(&fitting), "{fitting} of 200");
+    assert_eq!(records, 2 * fitting);
+    assert_eq!(results.last(), Some(&Err(AlterSettingsError::TooLarge)));
+
+    let alterations = (0..300).map(|user| QuotaAlteration {
+        entity: [("user".to_owned(), Some(name(user)))].into(),
+        quotas: vec![("producer_byte_rate".to_owned(), Some(QuotaValue::new(5.0)))],
+    });
+    let alterations = alterations.collect();
+    let (answer, _) = cluster.command(&Command::AlterQuotas { alterations, validate_only: false });
+    let Answer::QuotasAltered(results) = answer else { panic!("quotas") };
+    assert_eq!(results.last(), Some(&Err(TOO_LARGE.to_owned())));
+
+    let settings = config::topic_settings().filter(|row| row.name.contains(".ms"));
+    let settings: Vec<_> =
+        settings.map(|row| (row.name.to_owned(), Some("9000".to_owned()))).collect();
+    let topics = (0..5000).map(|topic| NewTopic {
+        name: format!("{topic}{}", "x".repeat(200)),
+        settings: settings.clone(),
+        ..self::topic("", 1)
+    });
+    let topics = topics.collect();
+    let (answer, _) = cluster.command(&Command::CreateTopics { topics, validate_only: false });
+    let Answer::Created(results) = answer else { panic!("created") };
+    assert!(results[0].is_ok());
+    assert_eq!(results.last(), Some(&Err(CreateTopicError::TooLarge)));
+    assert_eq!(cluster.image.topic_count(), results.iter().filter(|it| it.is_ok()).count());
 }
 
 #[test]

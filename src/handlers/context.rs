@@ -9,6 +9,7 @@ use super::operation::{Kind, OperationId};
 use super::peer::{Answer, Ask, owner};
 use super::producer_ids::ProducerIds;
 use super::session::Sessions;
+use super::telemetry::Subscriptions;
 use super::topics::Topics;
 use crate::config::BrokerSettings;
 use crate::connection::{Inserted, InsertedParts};
@@ -63,6 +64,8 @@ pub struct Context<'a> {
     pub outbound: &'a mut Outbound,
     /// The fetch sessions of this shard.
     pub sessions: &'a mut Sessions,
+    /// The subscriptions to clients' metrics.
+    pub subscriptions: &'a mut Subscriptions,
     /// Producer ids at hand.
     pub producer_ids: &'a mut ProducerIds,
     /// Where the response is written.

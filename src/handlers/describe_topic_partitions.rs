@@ -31,7 +31,15 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
         return Handled::Close("a DescribeTopicPartitions request that cannot be decoded");
     };
     if request.cursor.is_some_and(|cursor| cursor.partition_index < 0) {
-        return Handled::Close("a DescribeTopicPartitions request with a senseless cursor");
+        let refused = request.topics.iter().map(|topic| DescribeTopicPartitionsResponseTopic {
+            error_code: ErrorCode::InvalidRequest.code(),
+            name: Some(topic.name),
+            ..Default::default()
+        });
+        let refused: Vec<_> = refused.collect();
+        let topics = Array::new(&refused);
+        return ctx
+            .respond(frame, &DescribeTopicPartitionsResponse { topics, ..Default::default() });
     }
     let image = Arc::clone(ctx.image);
     let from = request.cursor.map_or("", |cursor| cursor.topic_name);

@@ -18,16 +18,14 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
     let Ok(request) = ElectLeadersRequest::decode(frame.body, frame.version) else {
         return Handled::Close("an ElectLeaders request that cannot be decoded");
     };
-    if ![PREFERRED, UNCLEAN].contains(&request.election_type) {
-        let error_code = ErrorCode::InvalidRequest.code();
-        return ctx.respond(frame, &ElectLeadersResponse { error_code, ..Default::default() });
-    }
+    let is_known = [PREFERRED, UNCLEAN].contains(&request.election_type);
     let topics = request.topic_partitions.unwrap_or(Array::EMPTY);
     let results: Vec<Vec<PartitionResult<'_>>> = topics
         .iter()
         .map(|topic| {
             let partitions = topic.partitions.iter();
-            partitions.map(|partition| result(ctx.image, topic.topic, partition)).collect()
+            let result = |partition| result(ctx.image, is_known, topic.topic, partition);
+            partitions.map(result).collect()
         })
         .collect();
     let results: Vec<ReplicaElectionResult<'_>> = topics
@@ -39,15 +37,27 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
         })
         .collect();
     let replica_election_results = Array::new(&results);
-    ctx.respond(frame, &ElectLeadersResponse { replica_election_results, ..Default::default() })
+    let error = if is_known { ErrorCode::None } else { ErrorCode::InvalidRequest };
+    let response = ElectLeadersResponse {
+        error_code: error.code(),
+        replica_election_results,
+        ..Default::default()
+    };
+    ctx.respond(frame, &response)
 }
 
-fn result(image: &Image, topic: &str, partition_id: i32) -> PartitionResult<'static> {
+fn result(
+    image: &Image,
+    is_known: bool,
+    topic: &str,
+    partition_id: i32,
+) -> PartitionResult<'static> {
     let state = image.topic_named(topic).and_then(|topic| {
         let index = usize::try_from(partition_id).ok()?;
         topic.partitions.get(index)
     });
     let (code, reason) = match state {
+        _ if !is_known => (ErrorCode::InvalidRequest, "there is no such kind of election"),
         Some(_) => (ErrorCode::ElectionNotNeeded, "the only replica leads already"),
         None => (ErrorCode::UnknownTopicOrPartition, "there is no such partition"),
     };

@@ -170,7 +170,7 @@ pub(super) fn create_topic_error_code(error: &CreateTopicError) -> ErrorCode {
             ErrorCode::InvalidReplicaAssignment
         }
         CreateTopicError::Setting(_) => ErrorCode::InvalidConfig,
-        CreateTopicError::TooMany => ErrorCode::PolicyViolation,
+        CreateTopicError::TooMany | CreateTopicError::TooLarge => ErrorCode::PolicyViolation,
     }
 }
 
@@ -204,6 +204,7 @@ pub(super) fn alter_settings_error_code(error: &AlterSettingsError) -> ErrorCode
         AlterSettingsError::Setting(_) => ErrorCode::InvalidConfig,
         AlterSettingsError::TopicName(_) => ErrorCode::InvalidTopicException,
         AlterSettingsError::UnknownTopic(_) => ErrorCode::UnknownTopicOrPartition,
+        AlterSettingsError::TooLarge => ErrorCode::PolicyViolation,
     }
 }
 
@@ -214,6 +215,7 @@ pub(super) fn feature_update_error_code(error: &FeatureUpdateError) -> ErrorCode
         FeatureUpdateError::Unknown(_)
         | FeatureUpdateError::Level(..)
         | FeatureUpdateError::Downgrade { .. }
-        | FeatureUpdateError::Required(_) => ErrorCode::InvalidUpdateVersion,
+        | FeatureUpdateError::Required(_)
+        | FeatureUpdateError::Kind(_) => ErrorCode::InvalidUpdateVersion,
     }
 }

@@ -35,8 +35,8 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
     };
     if request.key_type != GROUP {
         let known = (0..=KEY_TYPE_MAX).contains(&request.key_type);
-        let error =
-            if known { ErrorCode::CoordinatorNotAvailable } else { ErrorCode::InvalidRequest };
+        // Clients would ask again for a minute if they were told that it is not available.
+        let error = if known { ErrorCode::UnsupportedVersion } else { ErrorCode::InvalidRequest };
         let refusal = Err((error, NO_COORDINATOR.to_owned()));
         respond(ctx, frame.correlation_id, frame.version, &keys, &refusal);
         return Handled::Responded;

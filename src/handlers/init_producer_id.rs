@@ -42,7 +42,7 @@ fn refused(request: &InitProducerIdRequest<'_>) -> Option<ErrorCode> {
     match request.transactional_id {
         Some("") => Some(ErrorCode::InvalidRequest),
         // There is no coordinator for transactions yet; FindCoordinator has said so.
-        Some(_) => Some(ErrorCode::CoordinatorNotAvailable),
+        Some(_) => Some(ErrorCode::UnsupportedVersion),
         None if (request.producer_id < 0) != (request.producer_epoch < 0) => {
             Some(ErrorCode::InvalidRequest)
         }

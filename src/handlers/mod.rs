@@ -75,6 +75,7 @@ pub use self::operation::{Kind, Operation, OperationId, Operations};
 pub use self::peer::{Answer, Ask, AskError, ReadResult, owner};
 pub use self::producer_ids::ProducerIds;
 pub use self::session::Sessions;
+pub use self::telemetry::Subscriptions;
 pub use self::topics::{TopicEntry, Topics};
 
 /// Only records are large. A request of anything else that is longer would be about more topics,

@@ -67,9 +67,9 @@ pub enum Kind {
 
 impl Kind {
     /// About the memory that the operation takes: that of its parts, of which a small request can
-    /// have many.
-    pub fn memory_bytes(&self) -> usize {
-        match self {
+    /// have many. None for what waits for the controller, which has a copy of all that was asked.
+    pub fn memory_bytes(&self) -> Option<usize> {
+        Some(match self {
             Self::Produce(produce) => produce.memory_bytes(),
             Self::Fetch(fetch) => fetch.memory_bytes(),
             Self::ListOffsets(list) => list.memory_bytes(),
@@ -78,11 +78,11 @@ impl Kind {
             Self::DeleteRecords(delete) => delete.memory_bytes(),
             Self::DescribeLogDirs(directories) => directories.memory_bytes(),
             Self::DescribeProducers(producers) => producers.memory_bytes(),
-            // These wait for the controller, which answers soon.
-            Self::Metadata(_) | Self::CreateTopics(_) | Self::DeleteTopics(_) => 0,
-            Self::CreatePartitions(_) | Self::AlterConfigs(_) | Self::AlterClientQuotas(_) => 0,
-            Self::UpdateFeatures(_) | Self::InitProducerId(_) | Self::FindCoordinator(_) => 0,
-        }
+            Self::Metadata(_) | Self::CreateTopics(_) | Self::DeleteTopics(_) => return None,
+            Self::CreatePartitions(_) | Self::AlterConfigs(_) => return None,
+            Self::AlterClientQuotas(_) | Self::UpdateFeatures(_) => return None,
+            Self::InitProducerId(_) | Self::FindCoordinator(_) => return None,
+        })
     }
 }
 

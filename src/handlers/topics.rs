@@ -146,10 +146,7 @@ impl Topics {
                 }
                 continue;
             };
-            // The controller checked the settings, but over those of the broker at that time: a
-            // file changed since may contradict them, which must not keep the broker from starting.
-            let settings = TopicSettings::resolve(&topic.settings, broker)
-                .unwrap_or_else(|_| broker.topic_defaults.clone());
+            let settings = TopicSettings::resolve_fitting(&topic.settings, broker);
             let entry = TopicEntry { topic: Arc::clone(topic), settings: Arc::new(settings) };
             self.by_id.insert(*id, entry);
             self.by_name.insert(Arc::clone(&topic.name), *id);
@@ -288,19 +285,26 @@ mod tests {
     fn settings_that_the_broker_contradicts_by_now_give_way() {
         let mut topics = Topics::default();
         let id = Uuid::from_halves(1, 1);
-        let setting = crate::metadata::MetadataRecord::Setting {
+        let setting = |name: &str, value: &str| crate::metadata::MetadataRecord::Setting {
             resource_type: crate::metadata::resource_type::TOPIC,
             resource: "a".to_owned(),
-            name: "min.compaction.lag.ms".to_owned(),
-            value: Some("5000".to_owned()),
+            name: name.to_owned(),
+            value: Some(value.to_owned()),
         };
         let topic = crate::metadata::MetadataRecord::Topic { id, name: "a".to_owned() };
         let entry = crate::metadata::MetadataEntry {
             at: crate::metadata::LogIndex { term: 1, index: 1 },
-            records: vec![topic, setting],
+            records: vec![
+                topic,
+                setting("min.compaction.lag.ms", "5000"),
+                setting("cleanup.policy", "compact"),
+                setting("retention.ms", "-1"),
+            ],
         };
         let image = Image::new(Uuid::ZERO).apply(&entry).unwrap();
         topics.update(&image, &[id], &broker(&["log.cleaner.max.compaction.lag.ms=1000"]));
-        assert!(topics.by_name("a").is_some());
+        let cleanup = topics.by_name("a").unwrap().settings.cleanup;
+        assert_eq!(cleanup.compaction_lag_min, Duration::ZERO);
+        assert!(cleanup.compact && !cleanup.delete && cleanup.retention.is_none(), "kept");
     }
 }

@@ -10,6 +10,8 @@ use crate::protocol::messages::update_features::{
 use crate::protocol::{Array, ErrorCode, Message as _};
 
 const UPGRADE: i8 = 1;
+const SAFE_DOWNGRADE: i8 = 2;
+const UNSAFE_DOWNGRADE: i8 = 3;
 
 /// A request under way.
 #[derive(Debug)]
@@ -27,8 +29,12 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
         name: update.feature.to_owned(),
         level: update.max_version_level,
         downgrade: match frame.version {
-            0 => update.allow_downgrade,
-            _ => update.upgrade_type != UPGRADE,
+            0 => Some(update.allow_downgrade),
+            _ => match update.upgrade_type {
+                UPGRADE => Some(false),
+                SAFE_DOWNGRADE | UNSAFE_DOWNGRADE => Some(true),
+                _ => None,
+            },
         },
     });
     let updates: Vec<FeatureUpdate> = updates.collect();
@@ -39,8 +45,8 @@ pub(super) fn handle(ctx: &mut Context<'_>, frame: &Frame<'_>) -> Handled {
 }
 
 impl UpdateFeatures {
-    /// The controller has answered. From version 2 on there are no results of single features; the
-    /// first error stands for all, as it does in the versions before.
+    /// The controller has answered. The first error stands for all: there are results of single
+    /// features only where there is none, and before version 2.
     pub(super) fn commanded(&self, ctx: &mut Context<'_>, answer: Answer, correlation_id: i32) {
         let Answer::FeaturesUpdated(results) = answer else {
             unreachable!("an update of features was answered by {answer:?}")
@@ -62,11 +68,10 @@ impl UpdateFeatures {
                 error_message: message.as_deref(),
             })
             .collect();
-        let whole = first.filter(|_| self.version >= 2);
         let response = UpdateFeaturesResponse {
-            error_code: whole.map_or(0, |(code, _)| *code),
-            error_message: whole.and_then(|(_, message)| message.as_deref()),
-            results: Array::new(&results),
+            error_code: first.map_or(0, |(code, _)| *code),
+            error_message: first.and_then(|(_, message)| message.as_deref()),
+            results: if first.is_none() { Array::new(&results) } else { Array::EMPTY },
             ..Default::default()
         };
         ctx.responder.respond(correlation_id, self.version, &response, []);

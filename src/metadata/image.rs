@@ -39,7 +39,7 @@ pub struct Image {
     /// The first producer id that has not been handed out.
     pub next_producer_id: ProducerId,
     /// Topics that were deleted; write-ahead logs may still hold entries of them.
-    pub removed: BTreeSet<Uuid>,
+    pub removed: Arc<BTreeSet<Uuid>>,
     /// The levels of features.
     pub features: BTreeMap<String, i16>,
     /// The quotas of everybody who has some.
@@ -67,7 +67,7 @@ impl Image {
             cluster_id,
             brokers: BTreeMap::new(),
             next_producer_id: ProducerId::new(0),
-            removed: BTreeSet::new(),
+            removed: Arc::default(),
             features: BTreeMap::new(),
             quotas: Arc::default(),
             topics: Map::default(),
@@ -136,7 +136,7 @@ impl Image {
                 if let Some(topic) = self.topics.remove(id) {
                     self.by_name.remove(&topic.name);
                 }
-                self.removed.insert(*id);
+                Arc::make_mut(&mut self.removed).insert(*id);
                 Ok(())
             }
             MetadataRecord::Setting { resource_type, resource, name, value } => {
@@ -242,6 +242,14 @@ impl Image {
                 }
             }
         }
+    }
+
+    /// The image without the removed topics that nothing is left of: those that are not `left`.
+    #[must_use]
+    pub fn without_traces(&self, left: impl Fn(&Uuid) -> bool) -> Self {
+        let mut next = self.clone();
+        Arc::make_mut(&mut next.removed).retain(left);
+        next
     }
 
     /// The records that make this image out of an empty one.
@@ -394,6 +402,8 @@ mod tests {
         assert_eq!(image.topic_named("one").unwrap().settings["retention.ms"], "5");
         assert!(image.topic_named("two").is_none());
         assert!(image.removed.contains(&Uuid::from_halves(2, 2)));
+        assert_eq!(image.without_traces(|id| *id == Uuid::from_halves(2, 2)), image);
+        assert!(image.without_traces(|_| false).removed.is_empty());
         let again = entry(3, topic(4, "two").to_vec());
         assert_eq!(image.apply(&again).unwrap().topic_count(), 2);
     }

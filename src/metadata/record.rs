@@ -71,6 +71,38 @@ pub enum MetadataRecord {
     },
 }
 
+impl MetadataRecord {
+    /// The most bytes that it takes in an entry.
+    pub fn bytes_max(&self) -> usize {
+        // Tables, ids and numbers, and the lengths and ends of strings.
+        const FIXED: usize = 192;
+        const QUOTA_PART: usize = 64;
+        FIXED
+            + match self {
+                Self::Topic { name, .. } | Self::Feature { name, .. } => name.len(),
+                Self::Partition { state, .. } => {
+                    let PartitionState { replicas, in_sync_replicas, .. } = state;
+                    size_of_val(&**replicas) + size_of_val(&**in_sync_replicas)
+                }
+                Self::Setting { resource, name, value, .. } => {
+                    resource.len() + name.len() + value.as_ref().map_or(0, String::len)
+                }
+                Self::Broker(Broker { host, rack, .. }) => {
+                    host.len() + rack.as_ref().map_or(0, String::len)
+                }
+                Self::Quota { entity, name, .. } => {
+                    let parts = entity.iter().map(|(kind, name)| {
+                        QUOTA_PART + kind.len() + name.as_ref().map_or(0, String::len)
+                    });
+                    name.len() + parts.sum::<usize>()
+                }
+                Self::TopicRemoval { .. }
+                | Self::ProducerIds { .. }
+                | Self::LeaderEpochs { .. } => 0,
+            }
+    }
+}
+
 /// What the controller knows of one partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PartitionState {

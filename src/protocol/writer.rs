@@ -6,6 +6,9 @@ use super::records::Records;
 
 /// Error codes that are noted: whoever counts them needs no more of one response.
 const ERROR_CODES_MAX: usize = 1024;
+/// What is said about an error may quote names and values of the request, which are longer than
+/// anybody reads, and together longer than a string can be.
+const ERROR_MESSAGE_BYTES_MAX: usize = 4 << 10;
 
 /// A place in the written bytes where the sender inserts bytes that lie elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -173,6 +176,11 @@ impl Writer {
             self.error_codes.push(code);
         }
         self.put(code.to_be_bytes());
+    }
+
+    pub(super) fn error_message(&mut self, text: Option<&str>, format: Format) {
+        let cut = |text: &str| text.floor_char_boundary(ERROR_MESSAGE_BYTES_MAX);
+        self.string(text.map(|text| &text[..cut(text)]), format);
     }
 
     /// Appends an integer in groups of seven bits, the lowest first.

@@ -75,10 +75,13 @@ fn line(shard: ShardId, event: &Event) {
             tracing::error!(shard, problem, "no groups: __consumer_offsets cannot be created");
         }
         Event::AlterationsUnused { problem } => {
-            tracing::warn!(shard, problem, "settings altered while the broker ran are not used");
+            tracing::warn!(shard, problem, "not all settings altered while the broker ran are used");
         }
         Event::StrayDirectory { from, to } => {
             tracing::warn!(shard, from, to, "directory of no topic kept under another name");
+        }
+        Event::SettingWithoutEffect { name, reason } => {
+            tracing::warn!(shard, "{name}: accepted, no effect: {reason}");
         }
         Event::Recovered { partitions } => tracing::debug!(shard, partitions, "recovered"),
         Event::Serving => tracing::debug!(shard, "serving"),

@@ -1,7 +1,7 @@
 //! The first shard's other duties: it runs the controller, keeps the metadata log, tells everyone
 //! what was decided, and leads the start and the stop of the broker.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::boot::{Asked, Boot, CLEAN_MARKER};
@@ -75,6 +75,8 @@ pub(super) struct Director {
     /// The broker has registered, and everybody knows.
     registered: bool,
     snapshot: Snapshot,
+    /// Settings without effect that were told of.
+    told: BTreeSet<&'static str>,
     stopping: bool,
 }
 
@@ -100,6 +102,7 @@ impl Director {
             stops_missing: shards,
             registered: false,
             snapshot: Snapshot::default(),
+            told: BTreeSet::new(),
             stopping: false,
         }
     }
@@ -176,6 +179,8 @@ impl Shard {
         let image =
             director.head.apply(&entry).expect("the controller decides what can be applied");
         let image = Arc::new(image);
+        self.tell_what_has_no_effect(&entry.records);
+        let director = self.director();
         let changed = Director::changed(&director.head, &image, &entry.records);
         director.head = Arc::clone(&image);
         let removes =
@@ -191,6 +196,14 @@ impl Shard {
         director.voter.propose(logged.lsn, proposal);
         director.snapshot.logged.push_back((index, logged.generation));
         self.metadata_needs();
+    }
+
+    fn tell_what_has_no_effect(&mut self, records: &[MetadataRecord]) {
+        for (name, reason) in records.iter().filter_map(controller::without_effect) {
+            if self.director().told.insert(name) {
+                self.effects.push(Effect::Log(Event::SettingWithoutEffect { name, reason }));
+            }
+        }
     }
 
     /// Takes up commands that found no room in the write-ahead log.
@@ -319,6 +332,7 @@ impl Shard {
                 id.topic
             ));
         }
+        let image = &self.forget_removed(image, &sources);
         sources.partitions.retain(|id, _| image.topic(id.topic).is_some());
         let fences: Arc<[_]> = sources.fences.into();
         let director = self.director();
@@ -340,6 +354,20 @@ impl Shard {
         }
         // Earlier write-ahead logs may go only when a snapshot has what they hold of the metadata.
         self.write_snapshot();
+    }
+
+    /// Forgets removed topics of which no write-ahead log has anything, now that all have been read
+    /// and no directory has their partitions' names: what comes later has nothing of them either.
+    fn forget_removed(&mut self, image: &Arc<Image>, sources: &Sources) -> Arc<Image> {
+        let logged: BTreeSet<Uuid> = sources.partitions.keys().map(|id| id.topic).collect();
+        if image.removed.iter().all(|id| logged.contains(id)) {
+            return Arc::clone(image);
+        }
+        let image = Arc::new(image.without_traces(|id| logged.contains(id)));
+        let director = self.director();
+        director.head = Arc::clone(&image);
+        director.decided = Arc::clone(&image);
+        image
     }
 
     /// A shard has its partitions back.

@@ -57,22 +57,22 @@ impl Shard {
         if for_all == of(before, "") && for_this == of(before, &node) {
             return false;
         }
-        match self.parts.settings.altered(&for_all, &for_this) {
-            Ok(settings) => {
-                self.parts.store.set_producer_expiry(settings.storage.producer_id_expiry);
-                let cores = usize::from(self.parts.shards);
-                self.parts.store.set_compaction(&settings.storage.compaction, cores);
-                self.parts.settings = Arc::new(settings);
-                true
-            }
+        let before = &self.parts.settings;
+        let settings = before.altered(&for_all, &for_this).unwrap_or_else(|errors| {
             // They fitted the file that the broker had when they were made: a changed file must not
             // keep it from starting.
-            Err(errors) => {
-                let problem = errors.to_string();
-                self.effects.push(Effect::Log(Event::AlterationsUnused { problem }));
-                false
-            }
+            let problem = errors.to_string();
+            self.effects.push(Effect::Log(Event::AlterationsUnused { problem }));
+            before.altered_fitting(&for_all, &for_this)
+        });
+        let storage = &settings.storage;
+        self.parts.store.set_producer_expiry(storage.producer_id_expiry);
+        if storage.compaction != before.storage.compaction {
+            let cores = usize::from(self.parts.shards);
+            self.parts.store.set_compaction(&storage.compaction, cores);
         }
+        self.parts.settings = Arc::new(settings);
+        true
     }
 
     fn drop_topic(&mut self, now: Now, topic: Uuid) {

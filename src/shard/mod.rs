@@ -28,7 +28,8 @@ use self::throttle::Throttle;
 use crate::config::BrokerSettings;
 use crate::connection::Outbox;
 use crate::handlers::{
-    Context, Identity, OperationId, Operations, Outbound, ProducerIds, Responder, Sessions, Topics,
+    Context, Identity, OperationId, Operations, Outbound, ProducerIds, Responder, Sessions,
+    Subscriptions, Topics,
 };
 use crate::io::{DiskRequest, FileName};
 use crate::metadata::Image;
@@ -82,6 +83,7 @@ struct Parts {
     store: Store,
     outbound: Outbound,
     sessions: Sessions,
+    subscriptions: Subscriptions,
     producer_ids: ProducerIds,
     responder: Responder,
     prng: Prng,
@@ -100,6 +102,7 @@ impl Parts {
             store: &mut self.store,
             outbound: &mut self.outbound,
             sessions: &mut self.sessions,
+            subscriptions: &mut self.subscriptions,
             producer_ids: &mut self.producer_ids,
             responder: &mut self.responder,
             prng: &mut self.prng,
@@ -158,6 +161,7 @@ impl Shard {
                 store: Store::new(store),
                 outbound: Outbound::new(lent_bytes_max),
                 sessions: Sessions::new(sessions),
+                subscriptions: Subscriptions::default(),
                 producer_ids: ProducerIds::default(),
                 responder: Responder::default(),
                 prng,

@@ -19,6 +19,9 @@ enum Flow {
     Gone,
 }
 
+/// A command is so many times as large as its request: few bytes name a thing with many fields.
+const COMMAND_TIMES: usize = 8;
+
 impl Shard {
     pub(super) fn received(&mut self, now: Now, connection: ConnectionId, bytes: usize) {
         let Some(open) = self.connections.get_mut(connection) else { return };
@@ -139,7 +142,8 @@ impl Shard {
             }
             Handled::Pending(kind) => {
                 let turn = open.pipeline.begin();
-                self.wait(now, connection, turn, &asked, kind);
+                let memory_bytes = kind.memory_bytes().unwrap_or(COMMAND_TIMES * frame.len());
+                self.wait(now, connection, turn, &asked, kind, memory_bytes);
             }
             Handled::NoRoom => {
                 open.paused.room = true;
@@ -162,9 +166,9 @@ impl Shard {
         turn: Turn,
         asked: &Asked<'_>,
         kind: Kind,
+        memory_bytes: usize,
     ) {
         let deadline = Operation::due(&kind);
-        let memory_bytes = kind.memory_bytes();
         let Asked { api, version, correlation_id, .. } = *asked;
         let operation = Operation {
             connection,

@@ -61,7 +61,8 @@ struct UnderWay {
 
 #[derive(Debug, Default)]
 pub(super) struct Compactor {
-    next_look: Instant,
+    /// When the last look was that found nothing; none after a compaction.
+    looked: Option<Instant>,
     under_way: Option<UnderWay>,
     /// Segments that were replaced, since the start.
     replaced: u64,
@@ -70,16 +71,19 @@ pub(super) struct Compactor {
 }
 
 impl Compactor {
-    /// Sets the time of the first look.
-    pub(super) fn begin(&mut self, at: Instant) {
-        self.next_look = at;
+    /// The first look comes a backoff after `now`.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.looked = Some(now);
     }
 
     pub(super) fn deadline(&self, limits: &CompactionLimits) -> Option<Instant> {
         match &self.under_way {
             Some(under_way) if under_way.is_asking => None,
             Some(under_way) => Some(under_way.next_turn(limits)),
-            None => limits.enabled.then_some(self.next_look),
+            None if !limits.enabled => None,
+            None => {
+                Some(self.looked.map_or(Instant::new(0), |looked| looked.after(limits.backoff)))
+            }
         }
     }
 }
@@ -187,12 +191,15 @@ impl Store {
             return;
         }
         if self.compactor.under_way.is_none() {
-            self.compactor.next_look = now.instant.after(limits.backoff);
+            self.compactor.looked = Some(now.instant);
             let Some(slot) = self.dirtiest(now) else { return };
             let plan = self.plan_compaction(slot, now);
             if self.space.spare_bytes() < plan.room_needed() {
-                let directory = plan.directory;
-                tracing::warn!("{directory}: not compacted now: the device has too little room");
+                self.events.push(StoreEvent::Log(Event::NotCompacted {
+                    directory: plan.directory.to_string(),
+                    problem: "the device has too little room".to_owned(),
+                    again: true,
+                }));
                 return;
             }
             self.begin_compaction(slot, plan, now);
@@ -290,7 +297,7 @@ impl Store {
                     // start that follows a kill.
                     self.checkpointer.changed(slot);
                     // There may be more to do.
-                    self.compactor.next_look = now.instant;
+                    self.compactor.looked = None;
                     return;
                 }
             }

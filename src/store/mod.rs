@@ -197,7 +197,7 @@ impl Store {
     /// Begins: makes the write-ahead log, looks at the space.
     pub fn open(&mut self, now: Now) {
         self.retention.begin(now.instant.after(self.config.retention_interval));
-        self.compactor.begin(now.instant.after(self.config.compaction.backoff));
+        self.compactor.begin(now.instant);
         self.wal.create(&mut DiskQueue::new(Owner::Wal.encode(), &mut self.requests));
         let mut queue = DiskQueue::new(Owner::Space.encode(), &mut self.requests);
         self.space.open(&self.config, now.instant, &mut queue);

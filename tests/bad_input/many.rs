@@ -7,6 +7,10 @@ use millstream::protocol::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource,
 };
 use millstream::protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use millstream::protocol::messages::get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest;
+use millstream::protocol::messages::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
 use millstream::protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
@@ -91,4 +95,37 @@ fn a_topic_described_again_and_again() {
     let (include_synonyms, include_documentation) = (true, true);
     let describe = DescribeConfigsRequest { resources, include_synonyms, include_documentation };
     costs(&broker, &request(1, 4, &describe), 1);
+}
+
+#[test]
+fn patterns_of_subscriptions_are_made_once() {
+    let broker = Broker::start();
+    let mut client = Client::connect(&broker);
+    let value = Some("client_id=[a-z]{1,40}[0-9]{1,40}x");
+    let configs = [AlterableConfig { name: "match", config_operation: 0, value }];
+    let names: Vec<String> = (0..3000).map(|number| format!("s{number}")).collect();
+    let resources: Vec<_> = names
+        .iter()
+        .map(|name| AlterConfigsResource {
+            resource_type: 16,
+            resource_name: name,
+            configs: Array::new(&configs),
+        })
+        .collect();
+    let resources = Array::new(&resources);
+    let alter = IncrementalAlterConfigsRequest { resources, validate_only: false };
+    client.ask(1, &alter, |answer| {
+        assert!(answer.responses.iter().all(|altered| altered.error_code == 0));
+    });
+    let mut ticks = |requests: usize| {
+        let before = broker.processor_ticks();
+        for _ in 0..requests {
+            client.ask(0, &GetTelemetrySubscriptionsRequest::default(), |answer| {
+                assert_eq!(answer.push_interval_ms, 300_000);
+            });
+        }
+        broker.processor_ticks() - before
+    };
+    let (first, later) = (ticks(1), ticks(10));
+    assert!(later <= first, "{later} ticks for ten requests after one of {first}");
 }

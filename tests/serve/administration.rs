@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 
+use millstream::metadata::Image;
 use millstream::protocol::messages::alter_client_quotas::{
     self, AlterClientQuotasRequest, AlterClientQuotasResponse,
 };
@@ -13,8 +14,15 @@ use millstream::protocol::messages::create_partitions::{
     CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsResponse,
     CreatePartitionsTopic,
 };
+use millstream::protocol::messages::delete_topics::{DeleteTopicsRequest, DeleteTopicsResponse};
 use millstream::protocol::messages::describe_client_quotas::{
     ComponentData, DescribeClientQuotasRequest, DescribeClientQuotasResponse,
+};
+use millstream::protocol::messages::describe_log_dirs::{
+    DescribeLogDirsRequest, DescribeLogDirsResponse,
+};
+use millstream::protocol::messages::find_coordinator::{
+    FindCoordinatorRequest, FindCoordinatorResponse,
 };
 use millstream::protocol::messages::incremental_alter_configs::{
     self, AlterableConfig, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
@@ -93,10 +101,20 @@ pub fn produce_over(
 ) -> (i16, i32) {
     let producer =
         producer.map_or(Producer::NONE, |(id, epoch)| Producer { id, epoch, base_sequence: 0 });
+    produce_record(address, (name, index), (None, bytes), producer)
+}
+
+/// Produces one record to a partition: its key, and the bytes of its value.
+fn produce_record(
+    address: SocketAddr,
+    (name, index): (&str, i32),
+    (key, bytes): (Option<&[u8]>, usize),
+    producer: Producer,
+) -> i16 {
     let mut builder = BatchBuilder::new(BatchOptions { producer, ..BatchOptions::default() });
     let value = vec![7; bytes];
     let timestamp = Timestamp::new(1_700_000_000_000);
-    let record = NewRecord { timestamp, key: None, value: Some(&value), headers: &[] };
+    let record = NewRecord { timestamp, key, value: Some(&value), headers: &[] };
     builder.append(&record).unwrap();
     let mut batch = Vec::new();
     builder.finish(&mut batch).unwrap();
@@ -126,6 +144,9 @@ fn settings_of_a_topic_change_on_every_shard_and_stay() {
     assert_eq!(produce(address, "t", 4, 1000), [too_large; 4]);
     assert_eq!(setting(address, TOPIC, "t", "max.message.bytes"), ("500".to_owned(), 1));
     set(address, topic, "segment.bytes", "1048576");
+    for millis in ["5", "6"] {
+        set(address, topic, "flush.ms", millis);
+    }
     let (code, message) = alter(address, topic, &[(2, "cleanup.policy", Some("compact"))]);
     assert_eq!((code, message.as_str()), (0, ""));
     let policy = setting(address, TOPIC, "t", "cleanup.policy");
@@ -134,7 +155,8 @@ fn settings_of_a_topic_change_on_every_shard_and_stay() {
     assert_eq!(code, ErrorCode::InvalidConfig.code());
     assert!(message.contains("segment.bytes=5: expected a whole number from 1048576"), "{message}");
     assert_eq!(alter(address, (TOPIC, "none"), &[(0, "segment.bytes", Some("5"))]).0, 3);
-    broker.stop_cleanly();
+    let told = broker.stop_cleanly();
+    assert_eq!(told.matches("flush.ms: accepted, no effect: ").count(), 1, "{told}");
 
     let broker = started(&folder, &TWO_CORES);
     let address = broker.address();
@@ -191,14 +213,95 @@ fn settings_of_brokers_change_what_topics_inherit() {
     assert_eq!(produce(address, "t", 4, 1001), [too_large; 4]);
     assert_eq!(alter(address, (BROKER, ""), &[(1, "message.max.bytes", None)]).0, 0);
     assert_eq!(setting(address, TOPIC, "t", "max.message.bytes").1, 5);
-    // A file that the alterations do not go with: the file counts, and the broker starts.
+    // A file that an alteration does not go with: the file counts, the broker starts, and the other
+    // alterations stay.
     set(address, (BROKER, ""), "log.cleaner.min.compaction.lag.ms", "5000");
+    set(address, (BROKER, ""), "log.retention.ms", "-1");
     broker.stop_cleanly();
     let contradiction = ["--set", "log.cleaner.max.compaction.lag.ms=1000"];
     let broker = started(&folder, &contradiction);
     let address = broker.address();
     assert_eq!(setting(address, TOPIC, "t", "min.compaction.lag.ms"), ("0".to_owned(), 5));
     assert_eq!(setting(address, TOPIC, "t", "max.compaction.lag.ms"), ("1000".to_owned(), 4));
+    assert_eq!(setting(address, TOPIC, "t", "retention.ms"), ("-1".to_owned(), 3));
+    broker.stop_cleanly();
+}
+
+/// The bytes of all partitions.
+fn stored_bytes(address: SocketAddr) -> i64 {
+    let frame = ask(address, 4, &DescribeLogDirsRequest { topics: None });
+    let response: DescribeLogDirsResponse<'_> = decode(&frame, 4);
+    let topics = response.results.iter().flat_map(|directory| directory.topics.iter());
+    topics.flat_map(|topic| topic.partitions.iter()).map(|one| one.partition_size).sum()
+}
+
+#[test]
+fn the_cleaner_s_settings_take_effect_while_it_waits() {
+    let folder = Folder::new("alter-cleaner");
+    let file = ["--cores", "1", "--set", "log.cleaner.backoff.ms=86400000"];
+    let broker = started(&folder, &file);
+    let address = broker.address();
+    let settings = [
+        ("cleanup.policy", "compact"),
+        ("segment.bytes", "1048576"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+    ];
+    create_topic(address, "t", 1, &settings).unwrap();
+    for _ in 0..30 {
+        let record = (Some(&b"key"[..]), 100_000);
+        assert_eq!(produce_record(address, ("t", 0), record, Producer::NONE), 0);
+    }
+    assert!(stored_bytes(address) > 3_000_000);
+    set(address, (BROKER, ""), "log.cleaner.backoff.ms", "100");
+    let begun = std::time::Instant::now();
+    while stored_bytes(address) > 1_500_000 {
+        assert!(begun.elapsed().as_secs() < 60, "{} bytes", stored_bytes(address));
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    broker.stop_cleanly();
+}
+
+/// The topics in the newest snapshot of the metadata that were removed.
+fn removed_topics(folder: &Folder) -> usize {
+    let directory = folder.path().join("millstream-data/metadata");
+    let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let newest = files.max().unwrap();
+    Image::decode_snapshot(&std::fs::read(newest).unwrap()).unwrap().removed.len()
+}
+
+#[test]
+fn topics_that_nothing_is_left_of_are_forgotten() {
+    let folder = Folder::new("forgotten");
+    let broker = started(&folder, &TWO_CORES);
+    let address = broker.address();
+    for name in ["a", "b", "c"] {
+        create_topic(address, name, 2, &[]).unwrap();
+        assert_eq!(produce(address, name, 2, 100), [0; 2]);
+    }
+    let topic_names = Array::new(&["a", "b"]);
+    let delete = DeleteTopicsRequest { topic_names, timeout_ms: 30_000, ..Default::default() };
+    let frame = ask(address, 5, &delete);
+    let response: DeleteTopicsResponse<'_> = decode(&frame, 5);
+    assert!(response.responses.iter().all(|deleted| deleted.error_code == 0));
+    broker.stop_cleanly();
+    assert_eq!(removed_topics(&folder), 2);
+    // The first start may find something of them in the write-ahead logs, the second does not.
+    (0..2).for_each(|_| drop(started(&folder, &TWO_CORES).stop_cleanly()));
+    assert_eq!(removed_topics(&folder), 0);
+    let broker = started(&folder, &TWO_CORES);
+    assert_eq!(produce(broker.address(), "c", 2, 100), [0; 2]);
+    broker.stop_cleanly();
+}
+
+#[test]
+fn a_client_learns_at_once_that_there_are_no_transactions() {
+    let folder = Folder::new("no-transactions");
+    let broker = started(&folder, &["--cores", "1"]);
+    let request = FindCoordinatorRequest { key: "t", key_type: 1, ..Default::default() };
+    let frame = ask(broker.address(), 3, &request);
+    let response: FindCoordinatorResponse<'_> = decode(&frame, 3);
+    assert_eq!(response.error_code, ErrorCode::UnsupportedVersion.code());
+    assert!(response.error_message.unwrap().contains("does not coordinate transactions"));
     broker.stop_cleanly();
 }
 

@@ -104,6 +104,7 @@ fn topics_are_described_page_by_page() {
     }
     let at = |topic: &str, partition| Some((topic.to_owned(), partition));
     let shown = |rows: &[&str]| rows.iter().map(|row| (*row).to_owned()).collect::<Vec<_>>();
+    assert_eq!(page(address, &["b"], 9, Some(("b", -1))), (shown(&["b:error 42"]), None));
     assert_eq!(page(address, &[], 2, None), (shown(&["a:0", "b:0"]), at("b", 1)));
     assert_eq!(page(address, &[], 9, Some(("b", 1))), (shown(&["b:1,2,3"]), at("b", 4)));
     assert_eq!(page(address, &[], 9, Some(("b", 4))), (shown(&["b:4", "c:0"]), None));
@@ -187,6 +188,7 @@ fn one_replica_always_leads_and_never_moves() {
         (0, Some(&topics[..]), 0, &[84, 3][..]),
         (1, Some(&topics), 0, &[84, 3]),
         (0, None, 0, &[]),
+        (7, Some(&topics), 42, &[42, 42]),
         (7, None, 42, &[]),
     ] {
         let topic_partitions = named.map(Array::new);
@@ -268,6 +270,7 @@ fn one_voter_has_the_metadata_log_and_the_levels_of_features() {
     };
     let invalid = ErrorCode::InvalidUpdateVersion.code();
     assert_eq!((update(least, 1), update(most + 1, 1), level().1), (invalid, invalid, most));
+    assert_eq!((update(least, 0), level().1), (invalid, most), "there is no such kind of update");
     assert_eq!((update(least, 2), level().1), (0, least));
     broker.stop_cleanly();
 }

@@ -289,11 +289,12 @@ impl World {
         self.seconds() - start
     }
 
-    /// Gives the shard a request's bytes.
-    fn receive(&mut self, frame: &[u8]) {
+    /// Gives the shard a request's bytes; answers how many of them it reads before anything is on
+    /// disk.
+    pub fn receive(&mut self, frame: &[u8]) -> usize {
         let mut rest = frame;
         while !rest.is_empty() {
-            let Some(space) = self.shard.space(self.connection) else { return };
+            let Some(space) = self.shard.space(self.connection) else { break };
             let bytes = rest.len().min(space.len());
             space[..bytes].copy_from_slice(&rest[..bytes]);
             rest = &rest[bytes..];
@@ -301,6 +302,7 @@ impl World {
             self.shard.handle(now, Input::Received { connection, bytes });
             self.flush(now);
         }
+        frame.len() - rest.len()
     }
 
     /// Runs turns until nothing is left to do.
@@ -405,6 +407,22 @@ fn config() -> ShardConfig {
             },
         },
     }
+}
+
+/// Creates so many topics whose names have `mark` in them.
+pub fn create_topics(mark: usize, count: usize) -> Vec<u8> {
+    let names: Vec<String> = (0..count).map(|topic| format!("{mark}-{topic:0>90}")).collect();
+    let topics: Vec<_> = names
+        .iter()
+        .map(|name| CreatableTopic {
+            name,
+            num_partitions: 1,
+            replication_factor: 1,
+            ..Default::default()
+        })
+        .collect();
+    let topics = Array::new(&topics);
+    frame(7, &CreateTopicsRequest { topics, timeout_ms: 1000, ..Default::default() })
 }
 
 /// The emptiest request of each API that is served, in every version.

@@ -16,6 +16,7 @@ pub use self::operation::{LogFormat, OperationSettings};
 pub use self::quotas::QuotaSettings;
 pub use self::sources::{Machine, Sources};
 pub use self::storage::{CompactionSettings, StorageSettings, Validation};
+use super::alteration::fitting;
 use super::definition::Definition;
 use super::definitions;
 use super::error::{Notice, SettingError, SettingErrors};
@@ -119,6 +120,20 @@ impl BrokerSettings {
             return Err(SettingErrors(errors));
         }
         Ok(Self::of(layers, &mut Vec::new())?)
+    }
+
+    /// The same broker after alterations that were checked when they were made, for another file
+    /// perhaps: those that do not go with this one are left out.
+    #[must_use]
+    pub fn altered_fitting(
+        &self,
+        for_all: &BTreeMap<String, String>,
+        for_this: &BTreeMap<String, String>,
+    ) -> Self {
+        let none = BTreeMap::new();
+        let for_all = fitting(for_all, |for_all| self.altered(for_all, &none).is_ok());
+        let for_this = fitting(for_this, |for_this| self.altered(&for_all, for_this).is_ok());
+        self.altered(&for_all, &for_this).unwrap_or_else(|_| self.clone())
     }
 
     /// The same broker with segments of a size that no user may choose, so that a simulation fills

@@ -1,6 +1,6 @@
 //! Metrics, and the windows in which quotas are measured.
 
-use super::reasons::{JAVA, JMX, QUOTAS};
+use super::reasons::{JAVA, JMX, MUTATIONS, ONE_DIRECTORY, REPLICATION};
 use crate::config::definition::{
     Allowed::{Any, ItemsOrNone},
     Definition,
@@ -34,17 +34,18 @@ pub(super) static ROWS: &[Definition] = &[
         "Samples kept to measure clients."),
     row("quota.window.size.seconds", Int, Some("1"), from(1), ReadOnly, Effective,
         "How long each of those samples is."),
-    row("replication.quota.window.num", Int, Some("11"), from(1), ReadOnly, QUOTAS,
+    row("replication.quota.window.num", Int, Some("11"), from(1), ReadOnly, REPLICATION,
         "Samples kept to measure replication."),
-    row("replication.quota.window.size.seconds", Int, Some("1"), from(1), ReadOnly, QUOTAS,
+    row("replication.quota.window.size.seconds", Int, Some("1"), from(1), ReadOnly, REPLICATION,
         "How long each of those samples is."),
-    row("alter.log.dirs.replication.quota.window.num", Int, Some("11"), from(1), ReadOnly, QUOTAS,
+    row("alter.log.dirs.replication.quota.window.num", Int, Some("11"), from(1), ReadOnly,
+        ONE_DIRECTORY,
         "Samples kept to measure moves between directories."),
     row("alter.log.dirs.replication.quota.window.size.seconds", Int, Some("1"), from(1), ReadOnly,
-        QUOTAS,
+        ONE_DIRECTORY,
         "How long each of those samples is."),
-    row("controller.quota.window.num", Int, Some("11"), from(1), ReadOnly, QUOTAS,
+    row("controller.quota.window.num", Int, Some("11"), from(1), ReadOnly, MUTATIONS,
         "Samples kept to measure changes of topics."),
-    row("controller.quota.window.size.seconds", Int, Some("1"), from(1), ReadOnly, QUOTAS,
+    row("controller.quota.window.size.seconds", Int, Some("1"), from(1), ReadOnly, MUTATIONS,
         "How long each of those samples is."),
 ];

@@ -1,6 +1,6 @@
 //! Quotas of brokers, users, clients and addresses, and subscriptions to clients' metrics.
 
-use super::reasons::{QUOTAS, TELEMETRY};
+use super::reasons::{MUTATIONS, ONE_DIRECTORY, REPLICATION, TELEMETRY};
 use crate::config::definition::{
     Allowed::{Any, ItemsOrNone},
     Definition,
@@ -15,12 +15,12 @@ use crate::config::definition::{
 /// Throttles of one broker.
 #[rustfmt::skip]
 pub(super) static BROKER_ROWS: &[Definition] = &[
-    row("leader.replication.throttled.rate", Long, LONG_MAX, from(0), ClusterWide, QUOTAS,
+    row("leader.replication.throttled.rate", Long, LONG_MAX, from(0), ClusterWide, REPLICATION,
         "Bytes in a second that this broker sends to throttled replicas."),
-    row("follower.replication.throttled.rate", Long, LONG_MAX, from(0), ClusterWide, QUOTAS,
+    row("follower.replication.throttled.rate", Long, LONG_MAX, from(0), ClusterWide, REPLICATION,
         "Bytes in a second that this broker fetches for throttled replicas."),
     row("replica.alter.log.dirs.io.max.bytes.per.second", Long, LONG_MAX, from(0), ClusterWide,
-        QUOTAS,
+        ONE_DIRECTORY,
         "Bytes in a second that are moved between directories."),
 ];
 
@@ -33,7 +33,7 @@ pub(super) static CLIENT_ROWS: &[Definition] = &[
         "Bytes that a client may fetch in a second."),
     inheriting("request_percentage", Double, Some("2.147483647E9"), Any, &[], Effective,
         "The part of a thread's time that a client may take, in percent."),
-    inheriting("controller_mutation_rate", Double, Some("2.147483647E9"), Any, &[], QUOTAS,
+    inheriting("controller_mutation_rate", Double, Some("2.147483647E9"), Any, &[], MUTATIONS,
         "Partitions that a client may create or delete in a second."),
 ];
 

@@ -21,6 +21,8 @@ pub(super) const JMX: Effect = NoEffect("metrics are neither sampled nor reporte
 pub(super) const LAZY_EXPIRY: Effect = NoEffect("expiry is looked at when the memory is needed");
 pub(super) const METADATA_LOG: Effect =
     NoEffect("metadata is kept in the write-ahead log and in snapshots of its own");
+pub(super) const MUTATIONS: Effect =
+    NoEffect("how many partitions a client creates and deletes is not limited yet");
 pub(super) const ONE_DIRECTORY: Effect = NoEffect("a broker has one directory");
 pub(super) const ONE_START: Effect = NoEffect("a start has no such phases");
 pub(super) const ONE_THREAD_PER_CORE: Effect =
@@ -29,7 +31,6 @@ pub(super) const OUTGOING: Effect = NoEffect("this broker opens no connections y
 pub(super) const PREALLOCATED: Effect = NoEffect("segments always take their space in steps");
 pub(super) const PURGATORY: Effect = NoEffect("a wait is removed when it ends");
 pub(super) const QUORUM: Effect = NoEffect("there is no quorum of controllers yet");
-pub(super) const QUOTAS: Effect = NoEffect("there are no quotas yet");
 pub(super) const REMOVED_AT_ONCE: Effect =
     NoEffect("readers keep the files that they have opened, so that none has to wait");
 pub(super) const REPLICATION: Effect = NoEffect("brokers do not replicate to each other yet");

@@ -1,6 +1,6 @@
 //! Settings of single topics, with the broker settings they default to.
 
-use super::reasons::{FLUSHES, PREALLOCATED, QUOTAS, REMOVED_AT_ONCE, REPLICATION, TIERED};
+use super::reasons::{FLUSHES, PREALLOCATED, REMOVED_AT_ONCE, REPLICATION, TIERED};
 use crate::config::definition::{
     Allowed::{Any, Number, ThrottledReplicas},
     CLEANUP_POLICIES, CODECS, Definition,
@@ -93,10 +93,10 @@ pub(super) static ROWS: &[Definition] = &[
         &[same("log.cleaner.max.compaction.lag.ms")], Effective,
         "How long a record may wait for compaction."),
     inheriting("leader.replication.throttled.replicas", List, Some(""), ThrottledReplicas, &[],
-        QUOTAS,
+        REPLICATION,
         "Replicas whose leaders are throttled, as partition:broker; * stands for all."),
     inheriting("follower.replication.throttled.replicas", List, Some(""), ThrottledReplicas, &[],
-        QUOTAS,
+        REPLICATION,
         "Replicas whose followers are throttled, as partition:broker; * stands for all."),
     inheriting("remote.storage.enable", Boolean, Some("false"), Any, &[], TIERED,
         "Whether closed segments are moved to other storage."),
