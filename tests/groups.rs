@@ -2,6 +2,8 @@
 //! and random lives with what must always hold.
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
+#[path = "groups/large.rs"]
+mod large;
 #[path = "groups/life.rs"]
 mod life;
 #[path = "groups/random.rs"]

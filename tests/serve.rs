@@ -5,6 +5,8 @@
 mod administration;
 #[path = "serve/cluster.rs"]
 mod cluster;
+#[path = "serve/groups.rs"]
+mod groups;
 #[path = "serve/process.rs"]
 mod process;
 #[path = "serve/watched.rs"]

@@ -139,6 +139,30 @@ fn a_client_above_its_quota_does_not_keep_memory_from_others() {
 }
 
 #[test]
+fn commits_that_find_no_room_are_answered_before_they_fill_the_memory() {
+    let mut world = World::new();
+    world.request(&world::find_coordinator());
+    let commit = world::large_commit();
+    world.request(&commit);
+    world.stall();
+    // The tails have 32 MiB, and half of that may wait for room.
+    let waiting = (0..200).filter(|_| {
+        world.comes_from(std::net::Ipv4Addr::LOCALHOST.into());
+        !world.is_answered(&commit)
+    });
+    let waiting = waiting.count();
+    assert!((20..60).contains(&waiting), "{waiting} commits wait");
+    // And nobody waits for longer than offsets.commit.timeout.ms.
+    let before = world.sent_bytes;
+    world.pass(4);
+    assert_eq!(world.sent_bytes, before);
+    world.pass(1);
+    let each = (world.sent_bytes - before) / waiting as u64;
+    assert!(each > 0, "all of {waiting} are answered");
+    assert_eq!((world.sent_bytes - before) % waiting as u64, 0);
+}
+
+#[test]
 fn an_address_that_connects_too_often_is_not_served() {
     let mut world = World::new();
     let mut limits = Limits::default();

@@ -1,14 +1,13 @@
 //! Reading the records of groups back from their partition, when a coordinator begins.
 
 use super::job::SMALL_BYTES;
+use crate::coordinator::group::APPEND_BYTES_MAX;
 use crate::record::{Batch, Batches};
 use crate::types::Offset;
 
 /// Records are taken up to about this many bytes at a time: a batch may be many times what it is
 /// compressed.
 const RECORDS_BYTES_MAX: usize = 1 << 20;
-/// A batch that is larger without its compression was not written by a coordinator.
-const SECTION_BYTES_MAX: usize = 16 << 20;
 
 /// Records read back.
 #[derive(Debug, Default)]
@@ -56,7 +55,7 @@ fn records_of(
     out: &mut Vec<(Vec<u8>, Option<Vec<u8>>)>,
 ) -> Option<usize> {
     let before = out.len();
-    let records = batch.records(SECTION_BYTES_MAX, scratch).ok()?;
+    let records = batch.records(APPEND_BYTES_MAX, scratch).ok()?;
     let mut bytes = 0;
     for record in records {
         let Ok(record) = record else {

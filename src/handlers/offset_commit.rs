@@ -6,7 +6,9 @@ use core::time::Duration;
 use super::context::{Context, Frame, Handled};
 use super::error::group_error_code;
 use super::group_call::{Caller, Respond, only};
-use crate::coordinator::group::{CommitPartition, CommitRequest, CommitTopic, Request, Response};
+use crate::coordinator::group::{
+    CommitPartition, CommitRequest, CommitTopic, GroupError, Request, Response,
+};
 use crate::protocol::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
     OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
@@ -16,6 +18,9 @@ use crate::types::{LeaderEpoch, Offset, PartitionIndex, Uuid};
 
 /// The first version that names topics by id.
 const TOPIC_IDS_FROM: i16 = 10;
+
+/// The first version whose clients know of groups that do not exist.
+const GROUP_NOT_FOUND_FROM: i16 = 9;
 
 /// The request's topics, for the answer.
 #[derive(Debug)]
@@ -100,6 +105,15 @@ fn commit_partition(partition: &OffsetCommitRequestPartition<'_>) -> CommitParti
     }
 }
 
+fn error_code(error: GroupError, version: i16) -> ErrorCode {
+    match error {
+        GroupError::GroupIdNotFound if version < GROUP_NOT_FOUND_FROM => {
+            ErrorCode::IllegalGeneration
+        }
+        error => group_error_code(error),
+    }
+}
+
 impl Respond for OffsetCommit {
     fn respond(&self, ctx: &mut Context<'_>, answers: Vec<Response>, to: Caller) {
         let Response::Commit(committed) = only(answers) else {
@@ -109,7 +123,7 @@ impl Respond for OffsetCommit {
         let mut partition = |(partition_index, refused): (i32, Option<ErrorCode>)| {
             let error_code = refused.map(ErrorCode::code).unwrap_or_else(|| {
                 let (_, result) = results.next().expect("each partition is answered");
-                result.err().map_or(0, |error| group_error_code(error).code())
+                result.err().map_or(0, |error| error_code(error, to.version).code())
             });
             OffsetCommitResponsePartition { partition_index, error_code }
         };

@@ -10,7 +10,7 @@ use crate::io::{DiskDone, DiskOp, DiskQueue, DiskResult};
 use crate::log::Part;
 use crate::store::Owner;
 use crate::trace::Event;
-use crate::types::{LeaderEpoch, Now, Offset, TopicPartition};
+use crate::types::{LeaderEpoch, Now, Offset, TopicPartition, Uuid};
 
 /// Bytes read at once, or one batch if that is larger.
 const PIECE_BYTES: u64 = 1 << 20;
@@ -154,9 +154,13 @@ impl Shard {
         let mut effects = Vec::new();
         coordinator.groups.loaded(now, &mut effects);
         let deleted: Vec<&str> = loading.deleted.iter().map(String::as_str).collect();
-        if !deleted.is_empty() {
-            coordinator.groups.topics_deleted(now, &deleted, &mut effects);
-        }
+        coordinator.groups.topics_deleted(now, &deleted, &mut effects);
+        let topics = &self.parts.topics;
+        let exists = |name: &str, id: Uuid| {
+            let topic = topics.by_name(name);
+            topic.is_some_and(|entry| id == Uuid::ZERO || id == entry.topic.id)
+        };
+        coordinator.groups.forget_missing_topics(now, exists, &mut effects);
         self.carry_out(now, id, effects);
     }
 

@@ -1,12 +1,13 @@
 //! The groups that this shard coordinates: those of the partitions of `__consumer_offsets` that it
 //! owns. What the groups want is done here: records are appended, answers find who asked.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Shard;
 use super::group_loading::Loading;
 use crate::coordinator::group::{
-    AppendFailure, AppendId, Effect, GroupError, GroupRecord, Groups, ReplyId, Request, Settings,
+    APPEND_BYTES_MAX, AppendFailure, AppendId, Effect, GroupError, GroupRecord, Groups, ReplyId,
+    Request, Settings,
 };
 use crate::handlers::{Answer, OFFSETS_TOPIC};
 use crate::io::MemoryRange;
@@ -18,6 +19,8 @@ use crate::types::{Instant, Now, TopicPartition};
 
 /// The item of replies that are for groups: no request has as many items.
 const ITEM: u32 = u32::MAX;
+/// Bytes of appends that may wait for room: more are refused, and clients try again.
+const QUEUED_BYTES_MAX: usize = 16 << 20;
 
 /// Whether an answer is for groups of this shard, not for an operation.
 pub(super) fn is_for_groups(reply: Reply) -> bool {
@@ -27,8 +30,8 @@ pub(super) fn is_for_groups(reply: Reply) -> bool {
 /// What the store or the disk was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wait {
-    /// An append, for the groups of a partition.
-    Append(TopicPartition, AppendId),
+    /// An append, for the groups of a partition, and its bytes if it had to wait for room.
+    Append(TopicPartition, AppendId, usize),
     /// A piece of a partition whose groups are being loaded.
     Load(TopicPartition),
 }
@@ -39,17 +42,22 @@ pub(super) struct Coordinator {
     pub(super) groups: Groups,
     /// How far the partition has been read; none once it has been.
     pub(super) loading: Option<Loading>,
+    /// When something is to be done, as [`Coordinators::due`] has it.
+    due: Option<Instant>,
 }
 
 /// All groups of a shard.
 #[derive(Debug, Default)]
 pub(super) struct Coordinators {
     pub(super) by_partition: BTreeMap<TopicPartition, Coordinator>,
+    /// When something is to be done, for each partition where there is.
+    due: BTreeSet<(Instant, TopicPartition)>,
     /// Partitions whose next piece is to be read in the next turn.
     pub(super) to_load: VecDeque<TopicPartition>,
     /// Who waits for the answer of a group.
     asked: BTreeMap<u64, Reply>,
     waits: BTreeMap<u64, Wait>,
+    queued_bytes: usize,
     /// For each token of a disk request, the key of the wait and the bytes wanted.
     pub(super) reading: BTreeMap<u32, (u64, usize)>,
     /// Counts both.
@@ -70,7 +78,33 @@ impl Coordinators {
     }
 
     pub(super) fn take_wait(&mut self, key: u64) -> Option<Wait> {
-        self.waits.remove(&key)
+        let wait = self.waits.remove(&key);
+        if let Some(Wait::Append(_, _, queued_bytes)) = wait {
+            self.queued_bytes -= queued_bytes;
+        }
+        wait
+    }
+
+    /// Nobody waits for anything of a partition any more.
+    fn end_waits(&mut self, id: TopicPartition) {
+        let of_partition = self.waits.iter().filter(|(_, wait)| match wait {
+            Wait::Append(of, ..) | Wait::Load(of) => *of == id,
+        });
+        let keys: Vec<u64> = of_partition.map(|(key, _)| *key).collect();
+        for key in keys {
+            self.take_wait(key);
+        }
+    }
+
+    /// Takes over when something is to be done for a partition.
+    fn schedule(&mut self, id: TopicPartition) {
+        let Some(coordinator) = self.by_partition.get_mut(&id) else { return };
+        let next = coordinator.groups.deadline();
+        let before = std::mem::replace(&mut coordinator.due, next);
+        if before != next {
+            before.map(|before| self.due.remove(&(before, id)));
+            next.map(|next| self.due.insert((next, id)));
+        }
     }
 
     /// When something is to be done.
@@ -78,7 +112,7 @@ impl Coordinators {
         if !self.to_load.is_empty() {
             return Some(Instant::new(0));
         }
-        self.by_partition.values().filter_map(|coordinator| coordinator.groups.deadline()).min()
+        self.due.first().map(|(instant, _)| *instant)
     }
 }
 
@@ -94,7 +128,7 @@ impl Shard {
         let settings = Settings { classic: settings.classic_groups, offsets: settings.offsets };
         let groups = Groups::new(settings, self.parts.prng.fork());
         let loading = Some(Loading::new(start));
-        self.coordinators.by_partition.insert(id, Coordinator { groups, loading });
+        self.coordinators.by_partition.insert(id, Coordinator { groups, loading, due: None });
         self.coordinators.to_load.push_back(id);
     }
 
@@ -131,7 +165,7 @@ impl Shard {
         // Whoever waited may be gone with a deleted topic.
         let Some(wait) = self.coordinators.take_wait(key) else { return };
         match (wait, answer) {
-            (Wait::Append(id, append), Answer::Appended(answer)) => {
+            (Wait::Append(id, append, _), Answer::Appended(answer)) => {
                 let mut effects = Vec::new();
                 if let Some(coordinator) = self.coordinators.by_partition.get_mut(&id) {
                     coordinator.groups.appended(now, append, result_of(answer), &mut effects);
@@ -165,6 +199,7 @@ impl Shard {
                 }
             }
         }
+        self.coordinators.schedule(id);
     }
 
     /// Appends records as one batch; answers when that is decided at once.
@@ -179,17 +214,25 @@ impl Shard {
         let (Some(slot), Some(entry)) = (self.parts.store.slot(id), entry) else {
             return Some(Err(AppendFailure::NotLeader));
         };
-        let bytes_max = entry.settings.message_bytes_max;
+        if self.coordinators.queued_bytes > QUEUED_BYTES_MAX {
+            return Some(Err(AppendFailure::Unavailable));
+        }
+        let bytes_max = entry.settings.message_bytes_max.min(APPEND_BYTES_MAX);
         let codec = Codec::from_id(self.parts.settings.offsets_codec).unwrap_or_default();
         let compression = Compression::new(codec);
         let Some((header, body)) = batch_of(now, records, compression, bytes_max) else {
             return Some(Err(AppendFailure::TooLarge));
         };
         let batch = Batch { header: &header, body: &body, log_append_time: None };
-        let operation = self.coordinators.wait(Wait::Append(id, append));
+        let operation = self.coordinators.wait(Wait::Append(id, append, 0));
         let reply = Reply { shard: self.parts.shard, operation, item: ITEM };
         match self.parts.store.append_or_queue(slot, &batch, &body, reply, now) {
-            Outcome::Pending | Outcome::NoRoom => None,
+            Outcome::Pending => None,
+            Outcome::NoRoom => {
+                self.coordinators.queued_bytes += body.len();
+                self.coordinators.waits.insert(operation, Wait::Append(id, append, body.len()));
+                None
+            }
             Outcome::Answered(answer) => {
                 self.coordinators.take_wait(operation);
                 Some(result_of(answer))
@@ -206,16 +249,8 @@ impl Shard {
     /// Does what is due.
     pub(super) fn tick_groups(&mut self, now: Now) {
         self.load_groups(now);
-        let due = |coordinator: &Coordinator| {
-            coordinator.groups.deadline().is_some_and(|deadline| deadline <= now.instant)
-        };
-        let ids: Vec<TopicPartition> = self
-            .coordinators
-            .by_partition
-            .iter()
-            .filter(|(_, coordinator)| due(coordinator))
-            .map(|(id, _)| *id)
-            .collect();
+        let due = self.coordinators.due.iter().take_while(|(at, _)| *at <= now.instant);
+        let ids: Vec<TopicPartition> = due.map(|(_, id)| *id).collect();
         for id in ids {
             let mut effects = Vec::new();
             let coordinator = self.coordinators.by_partition.get_mut(&id).expect("just there");
@@ -253,10 +288,9 @@ impl Shard {
 
     fn uncoordinate(&mut self, now: Now, id: TopicPartition) {
         let coordinator = self.coordinators.by_partition.remove(&id).expect("it is there");
+        coordinator.due.map(|due| self.coordinators.due.remove(&(due, id)));
         self.coordinators.to_load.retain(|other| *other != id);
-        self.coordinators.waits.retain(|_, wait| match wait {
-            Wait::Append(of, _) | Wait::Load(of) => *of != id,
-        });
+        self.coordinators.end_waits(id);
         let mut effects = Vec::new();
         coordinator.groups.unload(&mut effects);
         self.carry_out(now, id, effects);

@@ -1,6 +1,6 @@
 //! Groups with the log that a shard would keep for them, and a clock.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use millstream::config::{ClassicGroups, OffsetSettings};
@@ -8,7 +8,7 @@ use millstream::coordinator::group::{
     AppendFailure, AppendId, Effect, GroupRecord, Groups, ReplyId, Request, Response, Settings,
 };
 use millstream::prng::Prng;
-use millstream::types::{Instant, Now, Timestamp};
+use millstream::types::{Instant, Now, Timestamp, Uuid};
 
 pub const START_MILLIS: u64 = 1_700_000_000_000;
 
@@ -32,6 +32,12 @@ pub fn settings() -> Settings {
     }
 }
 
+/// The offset that a record commits: keys of that type begin with 1, values with a version.
+fn offset_of(record: &GroupRecord) -> Option<i64> {
+    let value = record.value.as_ref().filter(|_| record.key.starts_with(&[0, 1]))?;
+    Some(i64::from_be_bytes(*value[2..].first_chunk()?))
+}
+
 /// The groups of one partition and what surrounds them.
 pub struct Life {
     pub settings: Settings,
@@ -41,6 +47,8 @@ pub struct Life {
     pub appends: VecDeque<(AppendId, Vec<GroupRecord>)>,
     pub answers: Vec<(ReplyId, Response)>,
     pub millis: u64,
+    /// Every offset of a commit in the log.
+    pub committed: BTreeSet<i64>,
     prng: Prng,
     replies: u64,
 }
@@ -59,6 +67,7 @@ impl Life {
             appends: VecDeque::new(),
             answers: Vec::new(),
             millis: 0,
+            committed: BTreeSet::new(),
             prng,
             replies: 0,
         };
@@ -98,6 +107,7 @@ impl Life {
     /// The oldest append is durable.
     pub fn commit(&mut self) {
         let (id, records) = self.appends.pop_front().expect("an append is under way");
+        self.committed.extend(records.iter().filter_map(offset_of));
         self.log.extend(records);
         self.call(|groups, now, out| groups.appended(now, id, Ok(()), out));
     }
@@ -110,6 +120,10 @@ impl Life {
 
     pub fn topics_deleted(&mut self, names: &[&str]) {
         self.call(|groups, now, out| groups.topics_deleted(now, names, out));
+    }
+
+    pub fn forget_missing_topics(&mut self, exists: impl Fn(&str, Uuid) -> bool) {
+        self.call(|groups, now, out| groups.forget_missing_topics(now, exists, out));
     }
 
     /// Time passes, and everything happens when it is due.

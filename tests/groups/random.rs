@@ -72,8 +72,6 @@ impl Client {
 struct Offsets {
     /// The highest answered commit of each place: commits rise, so less must not be seen.
     answered: BTreeMap<Place, i64>,
-    /// Every commit that was answered.
-    durable: BTreeSet<i64>,
     /// Places that somebody deletes, until nothing is under way.
     erased: BTreeSet<Place>,
 }
@@ -304,7 +302,7 @@ impl World {
                         let (commit, answer) = (&topic.partitions[0], answered.partitions[0].1);
                         let place = (asked.group.clone(), topic.name, commit.partition);
                         if answer.is_ok() {
-                            self.offsets.durable.insert(commit.offset.get());
+                            assert!(self.life.committed.contains(&commit.offset.get()));
                             self.offsets.answered.insert(place, commit.offset.get());
                         }
                     }
@@ -350,7 +348,7 @@ impl World {
             self.compare_with_log(&shown);
         }
         for (place, offset) in &shown.offsets {
-            assert!(self.offsets.durable.contains(offset), "{place:?} shows {offset}");
+            assert!(self.life.committed.contains(offset), "{place:?} shows {offset}");
         }
         for (place, answered) in &self.offsets.answered {
             let offset = shown.offsets.get(place);

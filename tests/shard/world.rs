@@ -119,6 +119,8 @@ pub struct World {
     nanos: u64,
     connection: ConnectionId,
     closed: bool,
+    /// Nothing that is written is on the device any more.
+    stalled: bool,
     /// Bytes that the client was sent.
     pub sent_bytes: u64,
 }
@@ -136,6 +138,7 @@ impl World {
             nanos: 1,
             connection: ConnectionId::new(2),
             closed: false,
+            stalled: false,
             sent_bytes: 0,
         };
         world.inputs.push_back(Input::Start);
@@ -175,6 +178,25 @@ impl World {
             self.nanos = self.nanos.max(due.get());
             self.settle();
         }
+    }
+
+    /// Lets the device stand still: what is written from now on never ends.
+    pub fn stall(&mut self) {
+        self.stalled = true;
+    }
+
+    /// Gives the shard a request; answers whether it is answered before time passes.
+    pub fn is_answered(&mut self, frame: &[u8]) -> bool {
+        let sent = self.sent_bytes;
+        self.receive(frame);
+        self.settle();
+        self.sent_bytes > sent
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, seconds: u64) {
+        self.nanos += seconds * 1_000_000_000;
+        self.settle();
     }
 
     /// The same of a client that may have to wait until it is read from.
@@ -342,6 +364,9 @@ impl World {
             }
         }
         for DiskRequest { owner, token, op } in self.requests.drain(..) {
+            if self.stalled && matches!(op, DiskOp::Write { .. }) {
+                continue;
+            }
             let result = self.disk.perform(op);
             self.inputs.push_back(Input::Disk { owner, token, result });
         }
@@ -485,6 +510,34 @@ fn frame<'a, M: Request<'a>>(version: i16, request: &M) -> Vec<u8> {
     let mut writer = Writer::new();
     write_request(&mut writer, 1, Some("client"), version, request).expect("a small request");
     writer.bytes().to_vec()
+}
+
+/// Looks for the coordinator of a group, which makes the topic of groups.
+pub fn find_coordinator() -> Vec<u8> {
+    let find = messages::find_coordinator::FindCoordinatorRequest {
+        key: "g",
+        key_type: 0,
+        ..Default::default()
+    };
+    frame(2, &find)
+}
+
+/// A commit whose records take nearly a whole batch, of a request that is far smaller.
+pub fn large_commit() -> Vec<u8> {
+    use messages::offset_commit::{
+        OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+    };
+    let group = "g".repeat(30_000);
+    let partitions = vec![OffsetCommitRequestPartition::default(); 30];
+    let partitions = Array::new(&partitions);
+    let topics = [OffsetCommitRequestTopic { name: TOPIC, partitions, ..Default::default() }];
+    let commit = OffsetCommitRequest {
+        group_id: &group,
+        generation_id_or_member_epoch: -1,
+        topics: Array::new(&topics),
+        ..Default::default()
+    };
+    frame(9, &commit)
 }
 
 /// A produce of one record of 1 KiB, waiting for the disk.

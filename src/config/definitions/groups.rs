@@ -26,7 +26,7 @@ pub(super) static ROWS: &[Definition] = &[
         "How long the offsets of an empty group are kept."),
     row("offsets.retention.check.interval.ms", Long, Some("600000"), from(1), ReadOnly, Effective,
         "How often offsets to forget are looked for."),
-    row("offsets.commit.timeout.ms", Int, Some("5000"), from(1), ReadOnly, COORDINATOR,
+    row("offsets.commit.timeout.ms", Int, Some("5000"), from(1), ReadOnly, Effective,
         "How long a commit of offsets may take."),
     row("offsets.load.buffer.size", Int, Some("5242880"), from(1), ReadOnly, COORDINATOR,
         "Bytes read at once when committed offsets are loaded."),

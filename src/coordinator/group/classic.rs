@@ -10,8 +10,8 @@ use super::offsets::Offsets;
 use super::records::{self, RecordedGroup};
 use super::timers::{Timer, Timers};
 use super::{
-    Effect, GroupError, GroupRecord, GroupState, JoinRefused, JoinRequest, Joined, JoinedMember,
-    ReplyId, Response, Settings,
+    AppendFailure, Effect, GroupError, GroupRecord, GroupState, JoinRefused, JoinRequest, Joined,
+    JoinedMember, ReplyId, Response, Settings,
 };
 use crate::prng::Prng;
 use crate::types::{Now, Timestamp};
@@ -34,6 +34,13 @@ impl Turn<'_> {
         self.out.push(Effect::Respond { reply, response });
     }
 
+    /// Answers who waits for an append that has ended.
+    pub(super) fn answer(&mut self, purpose: &mut Purpose, result: Result<(), AppendFailure>) {
+        if let Some((reply, response)) = purpose.answer(result) {
+            self.respond(reply, response);
+        }
+    }
+
     pub(super) fn set_timer(&mut self, timer: Timer, wait: Duration) {
         self.timers.set(timer, self.now.instant.after(wait));
     }
@@ -51,7 +58,8 @@ impl Turn<'_> {
         });
         let records: Vec<GroupRecord> = of_offsets.chain(others).collect();
         assert!(!records.is_empty(), "an append has records");
-        let id = self.appends.begin(Append { changes, purpose });
+        let begun = self.now.instant;
+        let id = self.appends.begin(Append { changes, purpose, begun });
         self.out.push(Effect::Append { id, records });
     }
 }

@@ -6,11 +6,14 @@ use super::append::{OffsetChange, Purpose};
 use super::classic::{Group, Turn};
 use super::offsets::Committed;
 use super::{
-    AppendFailure, CommitPartition, CommitRequest, CommittedTopic, DeleteOffsetsRequest,
-    DeletedOffsets, FetchTopic, FetchedPartition, FetchedTopic, GroupError, GroupState, ReplyId,
-    Response,
+    APPEND_BYTES_MAX, AppendFailure, CommitPartition, CommitRequest, CommittedTopic,
+    DeleteOffsetsRequest, DeletedOffsets, FetchTopic, FetchedPartition, FetchedTopic, GroupError,
+    GroupState, ReplyId, Response,
 };
 use crate::types::{LeaderEpoch, PartitionIndex, Timestamp, Uuid};
+
+/// What a record of an offset takes beside its names and its note.
+pub(super) const RECORD_BYTES: usize = 64;
 
 impl Group {
     /// Appends the offsets of a commit that are in order, and answers when they are durable.
@@ -21,9 +24,13 @@ impl Group {
         if matches!(self.state, GroupState::Stable | GroupState::PreparingRebalance) {
             self.expect_heartbeat(turn, &request.member_id);
         }
+        let most = turn.settings.offsets.metadata_bytes_max;
+        if record_bytes(&request, most) > APPEND_BYTES_MAX {
+            let error = GroupError::InvalidCommitOffsetSize;
+            return turn.respond(reply, Response::Commit(request.answered(Err(error))));
+        }
         let mut topics = request.answered(Ok(()));
         let mut changes = Vec::new();
-        let most = turn.settings.offsets.metadata_bytes_max;
         let now = turn.now.timestamp;
         let expire_timestamp = request.retention.map(|retention| {
             let millis = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
@@ -54,8 +61,7 @@ impl Group {
         if changes.is_empty() {
             return turn.respond(reply, Response::Commit(topics));
         }
-        let group = self.id.clone();
-        turn.append(changes, Vec::new(), Purpose::Commit { reply, group, topics });
+        turn.append(changes, Vec::new(), Purpose::Commit { reply: Some(reply), topics });
     }
 
     fn check_commit(&self, request: &CommitRequest) -> Result<(), GroupError> {
@@ -136,7 +142,7 @@ impl Group {
         if changes.is_empty() {
             return turn.respond(reply, Response::DeleteOffsets(Ok(topics)));
         }
-        turn.append(changes, Vec::new(), Purpose::DeleteOffsets { reply, topics });
+        turn.append(changes, Vec::new(), Purpose::DeleteOffsets { reply: Some(reply), topics });
     }
 
     /// The changes that forget offsets. They have to be appended.
@@ -158,6 +164,16 @@ impl Group {
         let places: Vec<_> = places.collect();
         self.forget(places)
     }
+}
+
+/// About the size of a commit's records. Each repeats the names of group and topic, so a request
+/// may ask for many times its own size.
+fn record_bytes(request: &CommitRequest, metadata_max: usize) -> usize {
+    let records = request.topics.iter().flat_map(|topic| {
+        let kept = topic.partitions.iter().filter(|offset| characters(offset) <= metadata_max);
+        kept.map(|offset| topic.name.len() + offset.metadata.as_ref().map_or(0, String::len))
+    });
+    records.map(|bytes| request.group.len() + bytes + RECORD_BYTES).sum()
 }
 
 /// The length of a commit's note as Java counts it, which `offset.metadata.max.bytes` bounds.

@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::append::Purpose;
+use super::append::{OffsetChange, Purpose};
 use super::classic::{Group, Turn};
-use super::offsets::Committed;
+use super::commit::RECORD_BYTES;
+use super::offsets::{Committed, Offsets};
 use super::{GroupState, records};
 use crate::types::{PartitionIndex, Timestamp};
 
-/// Offsets looked at, and groups, before others get their turn; also the tombstones of an append,
-/// unless a single group has more offsets.
+/// Offsets looked at, and groups, before others get their turn.
 const ITEMS_PER_TURN: usize = 1000;
+/// Tombstones of an append: far below what a batch may have, which would refuse them for ever.
+const TOMBSTONE_BYTES: usize = 64 << 10;
 
 /// From when on the retention counts.
 enum Since {
@@ -72,6 +74,53 @@ impl Group {
     }
 }
 
+/// Tombstones to be appended, in as many appends as their size needs.
+#[derive(Debug, Default)]
+pub(super) struct Tombstones {
+    changes: Vec<OffsetChange>,
+    groups: Vec<Arc<str>>,
+    bytes: usize,
+}
+
+impl Tombstones {
+    /// Forgets offsets of a group.
+    pub(super) fn offsets(&mut self, turn: &mut Turn<'_>, changes: Vec<OffsetChange>) {
+        for change in changes {
+            self.bytes += change.group.len() + change.topic.len() + RECORD_BYTES;
+            self.changes.push(change);
+            self.append_if_large(turn);
+        }
+    }
+
+    /// Forgets a group, of which nothing else is left.
+    fn group(&mut self, turn: &mut Turn<'_>, group: &mut Group) {
+        group.deleting = true;
+        self.bytes += group.id.len() + RECORD_BYTES;
+        self.groups.push(group.id.clone());
+        self.append_if_large(turn);
+    }
+
+    fn append_if_large(&mut self, turn: &mut Turn<'_>) {
+        if self.bytes >= TOMBSTONE_BYTES {
+            core::mem::take(self).append(turn);
+        }
+    }
+
+    fn append(self, turn: &mut Turn<'_>) {
+        let Self { changes, groups, .. } = self;
+        let tombstones = groups.iter().map(|id| records::group_tombstone(id)).collect();
+        if !changes.is_empty() || !groups.is_empty() {
+            turn.append(changes, tombstones, Purpose::Forget { groups });
+        }
+    }
+
+    /// What is left to be appended, of offsets alone.
+    pub(super) fn into_changes(self) -> Vec<OffsetChange> {
+        assert!(self.groups.is_empty(), "only offsets were forgotten");
+        self.changes
+    }
+}
+
 /// Forgets what is over, beginning behind the group `after`. Returns where to go on; none if all
 /// groups have been looked at.
 pub(super) fn expire(
@@ -80,8 +129,7 @@ pub(super) fn expire(
     after: Option<Arc<str>>,
 ) -> Option<Arc<str>> {
     let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let (mut looked_at, mut changes, mut tombstones, mut gone) =
-        (0, Vec::new(), Vec::new(), Vec::new());
+    let (mut looked_at, mut tombstones) = (0, Tombstones::default());
     let mut next = None;
     for (id, group) in groups.range_mut::<Arc<str>, _>((start, Bound::Unbounded)) {
         if group.deleting {
@@ -90,38 +138,29 @@ pub(super) fn expire(
         looked_at += 1 + group.offsets.places().count();
         let retention = turn.settings.offsets.retention;
         let (expired, all) = group.expired(turn.now.timestamp, retention);
-        changes.extend(group.forget(expired));
+        tombstones.offsets(turn, group.forget(expired));
         if all && group.state == GroupState::Empty && group.pending.is_empty() {
-            group.deleting = true;
-            tombstones.push(records::group_tombstone(id));
-            gone.push(id.clone());
+            tombstones.group(turn, group);
         }
         if looked_at >= ITEMS_PER_TURN {
             next = Some(id.clone());
             break;
         }
     }
-    if !changes.is_empty() || !tombstones.is_empty() {
-        turn.append(changes, tombstones, Purpose::ForgetGroups { groups: gone });
-    }
+    tombstones.append(turn);
     next
 }
 
-/// Forgets the offsets of topics that are no more.
-pub(super) fn forget_topics(
+/// Forgets the offsets that `places` names of each group.
+pub(super) fn forget(
     groups: &mut BTreeMap<Arc<str>, Group>,
     turn: &mut Turn<'_>,
-    names: &[&str],
+    places: impl Fn(&Offsets) -> Vec<(String, PartitionIndex)>,
 ) {
-    let mut changes = Vec::new();
+    let mut tombstones = Tombstones::default();
     for group in groups.values_mut().filter(|group| !group.deleting) {
-        let places = group.offsets.places().filter(|(topic, _)| names.contains(topic));
-        let places: Vec<_> = places.map(|(topic, index)| (topic.to_owned(), index)).collect();
-        changes.extend(group.forget(places));
+        let places = places(&group.offsets);
+        tombstones.offsets(turn, group.forget(places));
     }
-    while !changes.is_empty() {
-        let rest = changes.split_off(changes.len().min(ITEMS_PER_TURN));
-        turn.append(changes, Vec::new(), Purpose::Forget);
-        changes = rest;
-    }
+    tombstones.append(turn);
 }

@@ -47,17 +47,20 @@ use self::timers::{Timer, Timers};
 use crate::config::{ClassicGroups, OffsetSettings};
 use crate::prng::Prng;
 use crate::protocol::DecodeError;
-use crate::types::{Instant, Now, PartitionIndex};
+use crate::types::{Instant, Now, PartitionIndex, Uuid};
 
 /// Timers that fire in one turn before others get theirs.
 const TIMERS_PER_TURN: usize = 1000;
+/// The records of one append are at most of this size, whatever the topic allows: what is larger
+/// could not be read back.
+pub const APPEND_BYTES_MAX: usize = 16 << 20;
 
 /// A request that waits for its answer, named by whoever asks: unique until answered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ReplyId(pub u64);
 
 /// An append under way: ascending, never used again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct AppendId(pub u64);
 
 /// A record for the partition of `__consumer_offsets`.
@@ -201,10 +204,13 @@ impl Groups {
         result: Result<(), AppendFailure>,
         out: &mut Vec<Effect>,
     ) {
-        let Append { changes, purpose } = self.appends.end(id, result);
-        for OffsetChange { group, topic, partition, value } in changes {
-            let group = self.groups.get_mut(&group).expect("a group outlives its writes");
+        let Append { changes, purpose, .. } = self.appends.end(id, result);
+        for OffsetChange { group: id, topic, partition, value } in changes {
+            let group = self.groups.get_mut(&id).expect("a group outlives its writes");
             group.offsets.end(&topic, partition, result.is_ok().then_some(value));
+            if group.is_vacant() {
+                self.groups.remove(&id);
+            }
         }
         self.finish(now, purpose, result, out);
     }
@@ -216,17 +222,43 @@ impl Groups {
     pub fn topics_deleted(&mut self, now: Now, names: &[&str], out: &mut Vec<Effect>) {
         assert!(self.is_loaded, "what is not read yet cannot be forgotten");
         let (groups, mut turn) = self.split(now, out);
-        expiration::forget_topics(groups, &mut turn, names);
+        expiration::forget(groups, &mut turn, |offsets| {
+            names.iter().flat_map(|name| offsets.places_of(name)).collect()
+        });
+    }
+
+    /// Forgets the offsets of topics that do not exist: a broker may have ended after a topic was
+    /// deleted and before its offsets were. `exists` is asked for a name, and the id under which
+    /// the offset was committed, zero where it was not known.
+    ///
+    /// # Panics
+    /// When the groups are not loaded.
+    pub fn forget_missing_topics(
+        &mut self,
+        now: Now,
+        exists: impl Fn(&str, Uuid) -> bool,
+        out: &mut Vec<Effect>,
+    ) {
+        assert!(self.is_loaded, "what is not read yet cannot be forgotten");
+        let (groups, mut turn) = self.split(now, out);
+        expiration::forget(groups, &mut turn, |offsets| {
+            let all = offsets.durable();
+            let missing = all.filter(|(topic, _, offset)| !exists(topic, offset.topic_id));
+            missing.map(|(topic, partition, _)| (topic.to_owned(), partition)).collect()
+        });
     }
 
     /// When to call [`Groups::tick`]; none if there is nothing to wait for.
     pub fn deadline(&self) -> Option<Instant> {
-        self.timers.next()
+        let late = self.appends.deadline(self.settings.offsets.commit_timeout);
+        [self.timers.next(), late].into_iter().flatten().min()
     }
 
-    /// Does what is due: sessions end, rebalances complete, offsets expire. When much is due, some
-    /// is left and the deadline has passed already.
+    /// Does what is due: sessions end, rebalances complete, offsets expire, and who waits too long
+    /// for an append is told so. When much is due, some is left and the deadline has passed
+    /// already.
     pub fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.answer_late(now, out);
         for _ in 0..TIMERS_PER_TURN {
             let Some(timer) = self.timers.take_due(now.instant) else { return };
             self.fire(now, &timer, out);

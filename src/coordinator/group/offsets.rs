@@ -62,6 +62,12 @@ impl Offsets {
         })
     }
 
+    /// The same of one topic.
+    pub(super) fn places_of(&self, topic: &str) -> Vec<(String, PartitionIndex)> {
+        let partitions = self.topics.get(topic).into_iter().flat_map(BTreeMap::keys);
+        partitions.map(|partition| (topic.to_owned(), *partition)).collect()
+    }
+
     /// Every committed offset.
     pub(super) fn durable(&self) -> impl Iterator<Item = (&str, PartitionIndex, &Committed)> {
         self.topics.iter().flat_map(|(topic, partitions)| {

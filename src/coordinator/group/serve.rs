@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::append::{Appends, Purpose};
 use super::classic::{Group, Turn};
+use super::expiration::Tombstones;
 use super::timers::Timer;
 use super::{
     AppendFailure, CommitRequest, DeleteOffsetsRequest, DescribedGroup, Effect, FetchGroup,
@@ -62,7 +63,12 @@ impl Groups {
                 let (group, mut turn) = self.find(now, &request.group, out, missing);
                 Response::Heartbeat(group.and_then(|group| group.heartbeat(&mut turn, &request)))
             }
-            Request::Leave(request) => Response::Leave(self.leave(now, request, out)),
+            Request::Leave(request) => {
+                let id = request.group.clone();
+                let left = self.leave(now, request, out);
+                self.drop_if_vacant(&id);
+                Response::Leave(left)
+            }
             Request::Fetch(request) => {
                 Response::Fetch(request.groups.into_iter().map(|group| self.fetch(group)).collect())
             }
@@ -186,10 +192,10 @@ impl Groups {
     }
 
     fn delete_groups(&mut self, now: Now, ids: Vec<String>, reply: ReplyId, out: &mut Vec<Effect>) {
-        let (mut changes, mut tombstones) = (Vec::new(), Vec::new());
+        let mut offsets = Tombstones::default();
         let (mut results, mut groups) = (Vec::new(), Vec::new());
         for id in ids {
-            let group = self.find(now, &id, out, GroupError::GroupIdNotFound).0;
+            let (group, mut turn) = self.find(now, &id, out, GroupError::GroupIdNotFound);
             let result = group.and_then(|group| match group.state {
                 _ if !group.is_visible() => Err(GroupError::GroupIdNotFound),
                 GroupState::Empty => Ok(group),
@@ -197,8 +203,7 @@ impl Groups {
             });
             let result = result.map(|group| {
                 group.deleting = true;
-                changes.extend(group.forget_all());
-                tombstones.push(records::group_tombstone(&group.id));
+                offsets.offsets(&mut turn, group.forget_all());
                 groups.push(group.id.clone());
             });
             results.push((id, result));
@@ -207,8 +212,9 @@ impl Groups {
         match groups.is_empty() {
             true => turn.respond(reply, Response::Delete(results)),
             false => {
-                let purpose = Purpose::DeleteGroups { reply, groups, results };
-                turn.append(changes, tombstones, purpose);
+                let tombstones = groups.iter().map(|id| records::group_tombstone(id)).collect();
+                let purpose = Purpose::DeleteGroups { reply: Some(reply), groups, results };
+                turn.append(offsets.into_changes(), tombstones, purpose);
             }
         }
     }
@@ -223,24 +229,21 @@ impl Groups {
     ) {
         let (groups, mut turn) = self.split(now, out);
         match purpose {
-            Purpose::Forget | Purpose::Empty => {}
-            Purpose::ForgetGroups { groups: ids } => self.end_deletion(&ids, result),
-            Purpose::Commit { reply, group, mut topics } => {
-                if let Err(failure) = result {
-                    commit::fail(&mut topics, failure);
-                }
-                turn.respond(reply, Response::Commit(topics));
-                self.drop_if_vacant(&group);
-            }
-            Purpose::DeleteOffsets { reply, topics } => {
-                let answer = result.map(|()| topics).map_err(AppendFailure::of_group);
-                turn.respond(reply, Response::DeleteOffsets(answer));
+            Purpose::Empty => {}
+            Purpose::Forget { groups: ids } => self.end_deletion(&ids, result),
+            mut purpose @ (Purpose::Commit { .. } | Purpose::DeleteOffsets { .. }) => {
+                turn.answer(&mut purpose, result);
             }
             Purpose::DeleteGroups { reply, groups: ids, mut results } => {
-                for (_, answer) in &mut results {
-                    *answer = answer.and(result.map_err(AppendFailure::of_group));
+                for (id, answer) in &mut results {
+                    // Tombstones that did not fit this append were in one that failed.
+                    let holds = groups.get(&**id).is_some_and(|group| !group.offsets.is_empty());
+                    if result.is_ok() && answer.is_ok() && holds {
+                        *answer = Err(GroupError::CoordinatorNotAvailable);
+                    }
                 }
-                turn.respond(reply, Response::Delete(results));
+                let groups = Vec::new();
+                turn.answer(&mut Purpose::DeleteGroups { reply, groups, results }, result);
                 self.end_deletion(&ids, result);
             }
             Purpose::Assign { group, generation, assignments } => {
@@ -255,6 +258,16 @@ impl Groups {
                     self.join(now, request, reply, out);
                 }
             }
+        }
+    }
+
+    /// Tells who has waited too long for an append that it may come to nothing, as Kafka does. What
+    /// becomes durable nevertheless is true from then on.
+    pub(super) fn answer_late(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let timeout = self.settings.offsets.commit_timeout;
+        while let Some(append) = self.appends.take_late(now.instant, timeout) {
+            let answer = append.purpose.answer(Err(AppendFailure::Unavailable));
+            out.extend(answer.map(|(reply, response)| Effect::Respond { reply, response }));
         }
     }
 
@@ -349,26 +362,11 @@ pub(super) fn refuse_waiting(
             respond(reply, Request::Join(request).refused(error));
         }
     }
-    for purpose in appends.into_purposes() {
-        match purpose {
-            Purpose::Commit { reply, mut topics, .. } => {
-                commit::fail(&mut topics, AppendFailure::NotLeader);
-                respond(reply, Response::Commit(topics));
-            }
-            Purpose::DeleteOffsets { reply, .. } => {
-                respond(reply, Response::DeleteOffsets(Err(error)));
-            }
-            Purpose::DeleteGroups { reply, results, .. } => {
-                let refused = results.into_iter().map(|(id, result)| (id, result.and(Err(error))));
-                respond(reply, Response::Delete(refused.collect()));
-            }
-            Purpose::Replace(replacement) => {
-                respond(replacement.reply, Request::Join(replacement.request).refused(error));
-            }
-            Purpose::Forget
-            | Purpose::ForgetGroups { .. }
-            | Purpose::Empty
-            | Purpose::Assign { .. } => {}
+    for mut purpose in appends.into_purposes() {
+        if let Some((reply, response)) = purpose.answer(Err(AppendFailure::NotLeader)) {
+            respond(reply, response);
+        } else if let Purpose::Replace(replacement) = purpose {
+            respond(replacement.reply, Request::Join(replacement.request).refused(error));
         }
     }
 }
