@@ -75,7 +75,11 @@ fn line(shard: ShardId, event: &Event) {
             tracing::error!(shard, problem, "no groups: __consumer_offsets cannot be created");
         }
         Event::AlterationsUnused { problem } => {
-            tracing::warn!(shard, problem, "not all settings altered while the broker ran are used");
+            tracing::warn!(
+                shard,
+                problem,
+                "not all settings altered while the broker ran are used"
+            );
         }
         Event::StrayDirectory { from, to } => {
             tracing::warn!(shard, from, to, "directory of no topic kept under another name");

@@ -91,7 +91,7 @@ pub fn produce_to(
     produce_over(&mut connect(address), name, index, bytes, producer).0
 }
 
-/// The code, and the time to wait in milliseconds.
+/// Produces over an open connection. Answers the code, and the time to wait in milliseconds.
 pub fn produce_over(
     stream: &mut TcpStream,
     name: &str,
@@ -101,16 +101,17 @@ pub fn produce_over(
 ) -> (i16, i32) {
     let producer =
         producer.map_or(Producer::NONE, |(id, epoch)| Producer { id, epoch, base_sequence: 0 });
-    produce_record(address, (name, index), (None, bytes), producer)
+    produce_record(stream, (name, index), (None, bytes), producer)
 }
 
-/// Produces one record to a partition: its key, and the bytes of its value.
+/// Produces one record to a partition: its key, and the bytes of its value. Answers the code, and the
+/// time to wait in milliseconds.
 fn produce_record(
-    address: SocketAddr,
+    stream: &mut TcpStream,
     (name, index): (&str, i32),
     (key, bytes): (Option<&[u8]>, usize),
     producer: Producer,
-) -> i16 {
+) -> (i16, i32) {
     let mut builder = BatchBuilder::new(BatchOptions { producer, ..BatchOptions::default() });
     let value = vec![7; bytes];
     let timestamp = Timestamp::new(1_700_000_000_000);
@@ -249,7 +250,8 @@ fn the_cleaner_s_settings_take_effect_while_it_waits() {
     create_topic(address, "t", 1, &settings).unwrap();
     for _ in 0..30 {
         let record = (Some(&b"key"[..]), 100_000);
-        assert_eq!(produce_record(address, ("t", 0), record, Producer::NONE), 0);
+        let stream = &mut connect(address);
+        assert_eq!(produce_record(stream, ("t", 0), record, Producer::NONE).0, 0);
     }
     assert!(stored_bytes(address) > 3_000_000);
     set(address, (BROKER, ""), "log.cleaner.backoff.ms", "100");
