@@ -11,8 +11,8 @@ use crate::client::quotas::{Entity, Quotas, alter, describe};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Quotas: producer_byte_rate, consumer_byte_rate (bytes in a second), request_percentage (of one
-core's time), controller_mutation_rate (partitions in a second), and for addresses
-connection_creation_rate (in a second).
+core's time), and for addresses connection_creation_rate (in a second). One more is accepted and
+has no effect yet: controller_mutation_rate (partitions in a second).
 
 Examples:
   millstream quotas set --client-id batch producer_byte_rate=1048576
