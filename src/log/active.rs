@@ -313,3 +313,19 @@ impl Sealing {
         sealed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever reads it brings them back, so that they are counted: a log that nobody reads must not
+    /// take more memory with each segment.
+    #[test]
+    fn a_sealed_segment_keeps_no_index_in_memory() {
+        let mut active = Active::new(Offset::new(7), 0);
+        active.set_largest(Some((Timestamp::new(5), Offset::new(8))));
+        let sealed = active.seal(Offset::new(9), None).into_sealed();
+        assert!(sealed.offsets.is_none() && sealed.times.is_none() && sealed.is_verified);
+        assert_eq!(sealed.largest, Some(Some((Timestamp::new(5), Offset::new(8)))));
+    }
+}

@@ -180,6 +180,8 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::io::EntryKind;
 
@@ -245,5 +247,28 @@ mod tests {
         // Without its index, it is walked.
         let steps = [&steps[..3], &steps[4..]].concat();
         assert_eq!(asked(&[INDEX, LOG, &swap]), steps);
+    }
+
+    #[test]
+    fn what_compaction_holds_open_is_let_go_once_it_has_its_names() {
+        let segment = |base: i64, is_pinned| {
+            let end = Offset::new(base + 10);
+            let mut segment = SealedSegment::new(Offset::new(base), end, Position::new(1));
+            segment.offsets = Some(Arc::default());
+            segment.is_pinned = is_pinned;
+            segment
+        };
+        let mut chunks = crate::log::Chunks::new(1 << 20);
+        let mut log = Log::new(&FileName::new("/data"), "a-0", Vec::new());
+        log.sealed = [0, 10, 20].map(|base| segment(base, false)).into();
+        log.set_compacting(true);
+        let held = |log: &Log| log.sealed.iter().map(|it| it.offsets.is_some()).collect::<Vec<_>>();
+        log.replace(&[Offset::new(0), Offset::new(10)], segment(0, true), &mut chunks);
+        log.unload(Offset::ZERO);
+        assert_eq!(held(&log), [true, true]);
+        log.replace(&[Offset::new(20)], segment(20, true), &mut chunks);
+        assert_eq!(held(&log), [false, true]);
+        log.set_compacting(false);
+        assert_eq!(held(&log), [false, false]);
     }
 }
