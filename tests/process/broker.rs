@@ -2,7 +2,8 @@
 //! was started here is ever ended.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -77,6 +78,34 @@ impl Broker {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it has counted, as its admin port tells it.
+    pub fn metrics(&self) -> Result<String, String> {
+        let mut stream = TcpStream::connect(self.admin_address()?).map_err(text)?;
+        stream.set_read_timeout(Some(PATIENCE)).map_err(text)?;
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").map_err(text)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map_err(text)?;
+        match answer.split_once("\r\n\r\n") {
+            Some((head, page)) if head.contains(" 200 ") => Ok(page.to_owned()),
+            _ => Err(format!("asked for its metrics the broker answers {answer}")),
+        }
+    }
+
+    /// Where it says that it is watched, which it says once it serves.
+    fn admin_address(&self) -> Result<SocketAddr, String> {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            let written = std::fs::read_to_string(&self.log).map_err(text)?;
+            if let Some((_, told)) = written.split_once("at http://")
+                && let Some((address, _)) = told.split_once(' ')
+            {
+                return address.parse().map_err(text);
+            }
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        Err(format!("the broker does not say where it is watched: {}", self.last_words()))
     }
 
     /// Asks the broker to stop and waits until it has ended in order.

@@ -15,21 +15,11 @@ const SHAPE: Shape = Shape { records_max: 10, filler_bytes_max: 6_000 };
 /// Each on a connection of its own; every one asks for partitions of both cores.
 const CONSUMERS: usize = 8;
 
-/// A number that the broker logged at its end, of all cores together.
-fn logged(log: &str, name: &str) -> Result<u64, String> {
-    let marker = format!("{name}=");
-    let mut sum = 0;
-    let mut found = 0;
-    for line in log.lines() {
-        let Some((_, rest)) = line.split_once(&marker) else { continue };
-        let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next();
-        sum += digits.unwrap_or("").parse::<u64>().map_err(text)?;
-        found += 1;
-    }
-    if found != usize::from(CORES) {
-        return Err(format!("{found} cores logged {name}:\n{log}"));
-    }
-    Ok(sum)
+/// How many bytes the broker counts as sent from there, on all cores together.
+fn counted(metrics: &str, from: &str) -> Result<u64, String> {
+    let name = format!("millstream_sent_bytes_total{{from=\"{from}\"}} ");
+    let sample = metrics.lines().find_map(|line| line.strip_prefix(&name));
+    sample.ok_or_else(|| format!("no {name}in {metrics}"))?.parse().map_err(text)
 }
 
 pub fn every_byte_sent_is_counted_once(scratch: &Scratch) -> Result<String, String> {
@@ -43,8 +33,8 @@ pub fn every_byte_sent_is_counted_once(scratch: &Scratch) -> Result<String, Stri
     producers[0].produce(broker.address, BATCHES)?;
     broker.stop()?;
 
-    let (log, before) = (scratch.path("second.log"), received_bytes());
-    let broker = Broker::start(&directory, CORES, &log)?;
+    let before = received_bytes();
+    let broker = Broker::start(&directory, CORES, &scratch.path("second.log"))?;
     producers[0].produce(broker.address, BATCHES / 10)?;
     let mut checked = 0;
     for _ in 0..CONSUMERS {
@@ -52,11 +42,11 @@ pub fn every_byte_sent_is_counted_once(scratch: &Scratch) -> Result<String, Stri
         consumer.read_all(broker.address).map_err(text)?;
         checked += consumer.verify(&producers, true)?;
     }
-    broker.stop()?;
     let received = received_bytes() - before;
-    let log = std::fs::read_to_string(log).map_err(text)?;
-    let memory = logged(&log, "sent_memory_bytes")?;
-    let files = logged(&log, "sent_file_bytes")?;
+    let metrics = broker.metrics()?;
+    broker.stop()?;
+    let memory = counted(&metrics, "memory")?;
+    let files = counted(&metrics, "file")?;
     if memory + files != received {
         return Err(format!("{memory} from memory + {files} from files, {received} received"));
     }
