@@ -2,6 +2,7 @@
 //! is answered with the offset it already has, and gaps and old epochs are refused.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
@@ -13,6 +14,8 @@ const BATCHES_MAX: usize = 5;
 /// Producers remembered per partition. Any client can make up producer ids, one with each batch,
 /// and Kafka remembers all of them until they expire.
 const PRODUCERS_MAX: usize = 1 << 16;
+/// Producers remembered whose first batch was refused: they send it again at once, or give up.
+const REFUSED_MAX: usize = 64;
 /// The version of Kafka's snapshot file.
 const SNAPSHOT_VERSION: i16 = 1;
 
@@ -86,6 +89,8 @@ pub struct TooMany;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Producers {
     entries: Map<ProducerId, ProducerEntry>,
+    /// Whose first batch the device had no space for, oldest first.
+    refused: VecDeque<(ProducerId, ProducerEpoch)>,
 }
 
 impl Producers {
@@ -108,9 +113,11 @@ impl Producers {
 
     /// Judges a batch by its header.
     pub fn check(&self, header: &BatchHeader) -> SequenceCheck {
-        // After expiry or retention anything is accepted, as in Kafka: the client has moved on.
         let Some(entry) = self.entries.get(&header.producer_id) else {
-            return SequenceCheck::Append;
+            // After expiry or retention anything is accepted, as in Kafka: the client has moved on.
+            // What it sent behind a refused batch must not overtake that, though.
+            let overtakes = header.base_sequence != 0 && self.refused.contains(&refusal(header));
+            return if overtakes { SequenceCheck::OutOfOrder } else { SequenceCheck::Append };
         };
         if header.producer_epoch < entry.epoch {
             return SequenceCheck::OldEpoch;
@@ -138,11 +145,25 @@ impl Producers {
         self.entries[&id].epoch
     }
 
+    /// Notes a batch that was refused, though its client may send it again.
+    pub fn refused(&mut self, header: &BatchHeader) {
+        let is_first = header.has_producer() && header.base_sequence == 0;
+        let known = self.entries.contains_key(&header.producer_id);
+        if !is_first || known || self.refused.contains(&refusal(header)) {
+            return;
+        }
+        if self.refused.len() == REFUSED_MAX {
+            self.refused.pop_front();
+        }
+        self.refused.push_back(refusal(header));
+    }
+
     /// Notes a batch that was appended.
     pub fn appended(&mut self, header: &BatchHeader, now: Instant) {
         if !header.has_producer() {
             return;
         }
+        self.refused.retain(|(id, _)| *id != header.producer_id);
         if self.entries.len() == PRODUCERS_MAX && !self.entries.contains_key(&header.producer_id) {
             self.forget_some();
         }
@@ -213,6 +234,10 @@ impl Producers {
         file.extend_from_slice(&entries);
         file
     }
+}
+
+fn refusal(header: &BatchHeader) -> (ProducerId, ProducerEpoch) {
+    (header.producer_id, header.producer_epoch)
 }
 
 /// Whether `first` continues a producer whose last sequence was `newest`.
@@ -301,6 +326,24 @@ mod tests {
         assert_eq!(producers.len(), 1);
         producers.expire(at(7), Duration::from_secs(5));
         assert!(producers.is_empty());
+    }
+
+    /// As Java's producer sends five at a time: the second would take the place of the first.
+    #[test]
+    fn what_follows_a_refused_first_batch_waits_for_it() {
+        let mut producers = Producers::default();
+        producers.refused(&header(3, 0, 2, 0));
+        assert_eq!(producers.check(&header(3, 2, 1, 0)), SequenceCheck::OutOfOrder);
+        assert_eq!(producers.check(&header(4, 2, 1, 0)), SequenceCheck::Append, "it has moved on");
+        assert_eq!(producers.check(&header(3, 0, 2, 0)), SequenceCheck::Append);
+        producers.appended(&header(3, 0, 2, 0), at(2));
+        assert_eq!(producers.check(&header(3, 2, 1, 2)), SequenceCheck::Append);
+        assert!(producers.refused.is_empty());
+        for id in 0..2 * REFUSED_MAX as i64 {
+            producers
+                .refused(&BatchHeader { producer_id: ProducerId::new(id), ..header(0, 0, 1, 0) });
+        }
+        assert_eq!(producers.refused.len(), REFUSED_MAX);
     }
 
     /// The records of these batches are from 1970.

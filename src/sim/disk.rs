@@ -186,7 +186,6 @@ pub struct SimDisk {
     in_flight: BTreeMap<u64, InFlight>,
     next_request: u64,
     capacity: u64,
-    capacity_at_first: u64,
     /// Faults now.
     pub faults: DiskFaults,
     /// What happened so far.
@@ -204,7 +203,6 @@ impl SimDisk {
             in_flight: BTreeMap::new(),
             next_request: 0,
             capacity,
-            capacity_at_first: capacity,
             faults: DiskFaults::default(),
             counts: DiskCounts::default(),
             prng,
@@ -214,11 +212,6 @@ impl SimDisk {
     /// Changes how much fits.
     pub fn set_capacity(&mut self, capacity: u64) {
         self.capacity = capacity;
-    }
-
-    /// Whether less than at first fits.
-    pub fn is_limited(&self) -> bool {
-        self.capacity < self.capacity_at_first
     }
 
     /// Bytes in use, in whole blocks.

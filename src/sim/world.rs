@@ -109,6 +109,8 @@ pub(super) struct World {
     /// The cut that is coming, for the report.
     coming: Option<Fault>,
     recovery_steps: Option<u32>,
+    /// Requests that a full disk had refused when the broker began to start.
+    refused_before: u64,
     stopping: bool,
     /// When the broker last served.
     served: u64,
@@ -151,6 +153,7 @@ impl World {
             cut_at_commit: false,
             coming: None,
             recovery_steps: None,
+            refused_before: 0,
             stopping: false,
             served: 0,
             clients: Vec::new(),
@@ -343,6 +346,7 @@ impl World {
 
     fn start(&mut self) {
         self.life += 1;
+        self.refused_before = self.disk.counts.refused_full;
         self.shards = 1 + self.prng.below(3) as u16;
         let configs = shard_configs(self.shards, &mut self.prng, &self.settings);
         self.broker = Some(SimBroker::new(configs));
@@ -467,8 +471,9 @@ impl World {
                 self.gone();
                 Ok(())
             }
-            // A device without room for a write-ahead log is no place to start.
-            Exit::Failed(_) if self.disk.is_limited() && !self.is_serving() => {
+            // A device without room for a write-ahead log is no place to start, though there may be
+            // some again by now.
+            Exit::Failed(_) if self.was_full() && !self.is_serving() => {
                 self.report.full_starts += 1;
                 self.disk.abandon();
                 self.gone();
@@ -480,6 +485,11 @@ impl World {
                 Err(Violation { property, message })
             }
         }
+    }
+
+    /// Whether the device had too little for something since the broker began to start.
+    fn was_full(&self) -> bool {
+        self.disk.counts.refused_full > self.refused_before
     }
 
     fn count_cleanup(&mut self) {

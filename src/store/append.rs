@@ -169,6 +169,7 @@ impl Store {
         }
         let bytes = batch.header.total_bytes();
         if self.refuses(bytes) {
+            self.partitions[slot as usize].producers.refused(batch.header);
             return Outcome::Answered(Err(AppendError::StorageFull));
         }
         if !self.make_room(slot, bytes) {
