@@ -13,7 +13,8 @@ use crate::measure::{Report, StallWatch, consumed};
 
 const ENTRY_HEADER: [u8; 96] = [7; 96];
 const WRITERS: u64 = 64;
-const SYNCS_AT_ONCE: usize = 8;
+/// As many as the store's checkpoint.
+const SYNCS_AT_ONCE: usize = 16;
 const SEGMENTS_BYTES: u64 = 6 << 30;
 const READ_BYTES: usize = 256 << 10;
 
@@ -45,6 +46,8 @@ struct Partition {
 struct Checkpoint {
     started_at: u64,
     waiting: VecDeque<usize>,
+    /// Their last writes are under way.
+    writing: Vec<usize>,
     syncing: usize,
 }
 
@@ -337,29 +340,35 @@ impl<'a> WritePath<'a> {
             self.wal_start = self.wal_end;
             return;
         }
-        let dirty = std::mem::take(&mut self.dirty);
-        for partition in &dirty {
-            self.partitions[*partition].dirty = false;
-            self.hand_over(*partition, self.case.route == Route::PageCache);
-        }
-        self.checkpoint =
-            Some(Checkpoint { started_at: self.wal_end, waiting: dirty.into(), syncing: 0 });
+        let waiting = std::mem::take(&mut self.dirty).into();
+        let started_at = self.wal_end;
+        self.checkpoint = Some(Checkpoint { started_at, waiting, writing: Vec::new(), syncing: 0 });
     }
 
     fn continue_checkpoint(&mut self) {
-        let Some(checkpoint) = &mut self.checkpoint else { return };
-        for _ in 0..checkpoint.waiting.len() {
-            if checkpoint.syncing >= SYNCS_AT_ONCE {
-                return;
-            }
-            let Some(partition) = checkpoint.waiting.pop_front() else { break };
-            let file = self.partitions[partition].file.clone();
-            checkpoint.syncing += 1;
-            self.ring.start(Name::CheckpointSync, RingOp::Sync { file });
+        let Some(mut checkpoint) = self.checkpoint.take() else { return };
+        while checkpoint.writing.len() + checkpoint.syncing < SYNCS_AT_ONCE
+            && let Some(partition) = checkpoint.waiting.pop_front()
+        {
+            self.partitions[partition].dirty = false;
+            self.hand_over(partition, self.case.route == Route::PageCache);
+            checkpoint.writing.push(partition);
         }
-        if checkpoint.syncing == 0 && checkpoint.waiting.is_empty() {
+        let Checkpoint { writing, syncing, .. } = &mut checkpoint;
+        writing.retain(|partition| {
+            let Partition { writing: writes, file, .. } = &self.partitions[*partition];
+            let written = *writes == 0;
+            if written {
+                *syncing += 1;
+                self.ring.start(Name::CheckpointSync, RingOp::Sync { file: file.clone() });
+            }
+            !written
+        });
+        if checkpoint.syncing == 0 && checkpoint.writing.is_empty() && checkpoint.waiting.is_empty()
+        {
             self.wal_start = checkpoint.started_at;
-            self.checkpoint = None;
+        } else {
+            self.checkpoint = Some(checkpoint);
         }
     }
 
