@@ -211,8 +211,10 @@ fn restart(id: TopicPartition, source: PartitionSource, now: Now) -> bool {
         LeaderEpoch::new(0),
     );
     let has_directory = true;
-    let mut recovery =
-        Recovery::new(vec![Returning { id, name, settings, leader_epoch, source, has_directory }]);
+    let mut recovery = Recovery::new(
+        vec![Returning { id, name, settings, leader_epoch, source, has_directory }],
+        0,
+    );
     let mut store = Store::new(store_config());
     if store.recover(&mut recovery).is_err() {
         return false;

@@ -14,8 +14,10 @@ const BATCHES_MAX: usize = 5;
 /// Producers remembered per partition. Any client can make up producer ids, one with each batch,
 /// and Kafka remembers all of them until they expire.
 const PRODUCERS_MAX: usize = 1 << 16;
-/// Producers remembered whose first batch was refused: they send it again at once, or give up.
-const REFUSED_MAX: usize = 64;
+/// Producers remembered whose batch was refused.
+const REFUSED_MAX: usize = 256;
+/// How long: by then clients have sent it again, or given it up (`delivery.timeout.ms` is 2 minutes).
+const REFUSED_AGE: Duration = Duration::from_secs(300);
 /// The version of Kafka's snapshot file.
 const SNAPSHOT_VERSION: i16 = 1;
 
@@ -89,8 +91,18 @@ pub struct TooMany;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Producers {
     entries: Map<ProducerId, ProducerEntry>,
-    /// Whose first batch the device had no space for, oldest first.
-    refused: VecDeque<(ProducerId, ProducerEpoch)>,
+    /// Unknown producers for whose batch the device had no space, the last refused last.
+    refused: VecDeque<Refused>,
+}
+
+/// A batch of an unknown producer that was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Refused {
+    id: ProducerId,
+    epoch: ProducerEpoch,
+    base_sequence: i32,
+    /// When it was refused last.
+    at: Instant,
 }
 
 impl Producers {
@@ -116,7 +128,9 @@ impl Producers {
         let Some(entry) = self.entries.get(&header.producer_id) else {
             // After expiry or retention anything is accepted, as in Kafka: the client has moved on.
             // What it sent behind a refused batch must not overtake that, though.
-            let overtakes = header.base_sequence != 0 && self.refused.contains(&refusal(header));
+            let refused = self.refused.iter().find(|refused| refused.is_of(header));
+            let overtakes =
+                refused.is_some_and(|refused| refused.base_sequence != header.base_sequence);
             return if overtakes { SequenceCheck::OutOfOrder } else { SequenceCheck::Append };
         };
         if header.producer_epoch < entry.epoch {
@@ -146,16 +160,20 @@ impl Producers {
     }
 
     /// Notes a batch that was refused, though its client may send it again.
-    pub fn refused(&mut self, header: &BatchHeader) {
-        let is_first = header.has_producer() && header.base_sequence == 0;
-        let known = self.entries.contains_key(&header.producer_id);
-        if !is_first || known || self.refused.contains(&refusal(header)) {
+    pub fn refused(&mut self, header: &BatchHeader, now: Instant) {
+        if !header.has_producer() || self.entries.contains_key(&header.producer_id) {
             return;
         }
+        self.refused.retain(|refused| refused.id != header.producer_id);
         if self.refused.len() == REFUSED_MAX {
             self.refused.pop_front();
         }
-        self.refused.push_back(refusal(header));
+        self.refused.push_back(Refused {
+            id: header.producer_id,
+            epoch: header.producer_epoch,
+            base_sequence: header.base_sequence,
+            at: now,
+        });
     }
 
     /// Notes a batch that was appended.
@@ -163,7 +181,9 @@ impl Producers {
         if !header.has_producer() {
             return;
         }
-        self.refused.retain(|(id, _)| *id != header.producer_id);
+        if !self.refused.is_empty() {
+            self.refused.retain(|refused| refused.id != header.producer_id);
+        }
         if self.entries.len() == PRODUCERS_MAX && !self.entries.contains_key(&header.producer_id) {
             self.forget_some();
         }
@@ -210,6 +230,7 @@ impl Producers {
     /// it writes.
     pub fn expire(&mut self, now: Instant, age: Duration) {
         self.entries.retain(|_, entry| now.since(entry.seen) < age);
+        self.refused.retain(|refused| now.since(refused.at) < REFUSED_AGE);
     }
 
     /// Kafka's snapshot file: of each producer the last batch. Version, CRC-32C, then the entries.
@@ -236,8 +257,10 @@ impl Producers {
     }
 }
 
-fn refusal(header: &BatchHeader) -> (ProducerId, ProducerEpoch) {
-    (header.producer_id, header.producer_epoch)
+impl Refused {
+    fn is_of(&self, header: &BatchHeader) -> bool {
+        (self.id, self.epoch) == (header.producer_id, header.producer_epoch)
+    }
 }
 
 /// Whether `first` continues a producer whose last sequence was `newest`.
@@ -332,16 +355,24 @@ mod tests {
     #[test]
     fn what_follows_a_refused_first_batch_waits_for_it() {
         let mut producers = Producers::default();
-        producers.refused(&header(3, 0, 2, 0));
+        producers.refused(&header(3, 0, 2, 0), at(1));
         assert_eq!(producers.check(&header(3, 2, 1, 0)), SequenceCheck::OutOfOrder);
         assert_eq!(producers.check(&header(4, 2, 1, 0)), SequenceCheck::Append, "it has moved on");
         assert_eq!(producers.check(&header(3, 0, 2, 0)), SequenceCheck::Append);
         producers.appended(&header(3, 0, 2, 0), at(2));
         assert_eq!(producers.check(&header(3, 2, 1, 2)), SequenceCheck::Append);
         assert!(producers.refused.is_empty());
+        // One that was forgotten goes on in the middle of its sequence.
+        let other =
+            |first| BatchHeader { producer_id: ProducerId::new(5), ..header(0, first, 2, 0) };
+        producers.refused(&other(10), at(1));
+        assert_eq!(producers.check(&other(12)), SequenceCheck::OutOfOrder);
+        assert_eq!(producers.check(&other(10)), SequenceCheck::Append);
+        producers.expire(at(301), Duration::from_secs(1000));
+        assert_eq!(producers.check(&other(12)), SequenceCheck::Append, "it was given up");
         for id in 0..2 * REFUSED_MAX as i64 {
-            producers
-                .refused(&BatchHeader { producer_id: ProducerId::new(id), ..header(0, 0, 1, 0) });
+            let made_up = BatchHeader { producer_id: ProducerId::new(id), ..header(0, 0, 1, 0) };
+            producers.refused(&made_up, at(400));
         }
         assert_eq!(producers.refused.len(), REFUSED_MAX);
     }

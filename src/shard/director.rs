@@ -338,7 +338,9 @@ impl Shard {
         let director = self.director();
         let log_directory_id = director.boot.directory_id;
         let directories: Arc<[String]> = director.boot.directories().map(str::to_owned).collect();
-        let mut shares: Vec<Sources> = (0..director.shards).map(|_| Sources::default()).collect();
+        let logs_bytes = sources.logs_bytes / u64::from(director.shards);
+        let share = || Sources { logs_bytes, ..Sources::default() };
+        let mut shares: Vec<Sources> = (0..director.shards).map(|_| share()).collect();
         for (id, source) in sources.partitions {
             shares[owner(id, director.shards).index()].partitions.insert(id, source);
         }

@@ -92,7 +92,7 @@ impl Shard {
         self.parts.image = image;
         self.start.fences = fences.to_vec();
         self.parts.store.open(now);
-        let mut recovery = Recovery::new(returning);
+        let mut recovery = Recovery::new(returning, sources.logs_bytes);
         if let Err(fault) = self.parts.store.recover(&mut recovery) {
             return self.fail(fault);
         }

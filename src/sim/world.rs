@@ -473,7 +473,7 @@ impl World {
             }
             // A device without room for a write-ahead log is no place to start, though there may be
             // some again by now.
-            Exit::Failed(_) if self.was_full() && !self.is_serving() => {
+            Exit::Failed(reason) if !self.is_serving() && self.was_full(&reason) => {
                 self.report.full_starts += 1;
                 self.disk.abandon();
                 self.gone();
@@ -487,9 +487,10 @@ impl World {
         }
     }
 
-    /// Whether the device had too little for something since the broker began to start.
-    fn was_full(&self) -> bool {
-        self.disk.counts.refused_full > self.refused_before
+    /// Whether a start that failed for this reason met a full device.
+    fn was_full(&self, reason: &str) -> bool {
+        let named = ["no room", "no space"].iter().any(|words| reason.contains(words));
+        named && self.disk.counts.refused_full > self.refused_before
     }
 
     fn count_cleanup(&mut self) {

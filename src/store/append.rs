@@ -169,7 +169,7 @@ impl Store {
         }
         let bytes = batch.header.total_bytes();
         if self.refuses(bytes) {
-            self.partitions[slot as usize].producers.refused(batch.header);
+            self.partitions[slot as usize].producers.refused(batch.header, now.instant);
             return Outcome::Answered(Err(AppendError::StorageFull));
         }
         if !self.make_room(slot, bytes) {

@@ -35,6 +35,8 @@ pub struct Sources {
     pub metadata: Vec<ReplayedEntry>,
     /// How far each write-ahead log was believed: its id and its last number.
     pub fences: Vec<(u64, Lsn)>,
+    /// What the write-ahead logs take on the device, as far as they were believed.
+    pub logs_bytes: u64,
 }
 
 /// A checkpoint holds something other than the records of partitions, under a CRC that is right.
@@ -68,6 +70,7 @@ impl Sources {
         }
         let mut sources = Self::default();
         for (wal_id, log) in replayed {
+            sources.logs_bytes += log.commits_bytes;
             let fence = fences.get(&wal_id).copied().unwrap_or(Lsn::new(u64::MAX));
             let kept = log.entries.into_iter().filter(|entry| entry.lsn <= fence);
             let mut last = Lsn::new(0);
@@ -170,16 +173,19 @@ pub struct Recovery {
     waiting: VecDeque<Returning>,
     under_way: BTreeMap<u32, UnderWay>,
     next_key: u32,
-    /// What earlier write-ahead logs have of the partitions.
-    replayed_bytes: u64,
+    /// What earlier write-ahead logs have of the partitions, or this shard's share of them if that is
+    /// more: small commits take more on the device than in memory.
+    earlier_bytes: u64,
 }
 
 impl Recovery {
-    /// A recovery of these partitions.
-    pub fn new(partitions: Vec<Returning>) -> Self {
+    /// A recovery of these partitions by a shard whose share of earlier write-ahead logs is
+    /// `logs_bytes`.
+    pub fn new(partitions: Vec<Returning>, logs_bytes: u64) -> Self {
         let entries = partitions.iter().flat_map(|returning| &returning.source.entries);
-        let replayed_bytes = entries.map(|entry| entry.payload.len() as u64).sum();
-        Self { waiting: partitions.into(), replayed_bytes, ..Self::default() }
+        let payload_bytes: u64 = entries.map(|entry| entry.payload.len() as u64).sum();
+        let earlier_bytes = payload_bytes.max(logs_bytes);
+        Self { waiting: partitions.into(), earlier_bytes, ..Self::default() }
     }
 
     /// Whether every partition is there.
@@ -194,7 +200,7 @@ impl Store {
     /// # Errors
     /// A partition cannot be served.
     pub fn recover(&mut self, recovery: &mut Recovery) -> Result<(), RecoveryFault> {
-        self.wal.set_earlier_bytes(recovery.replayed_bytes);
+        self.wal.set_earlier_bytes(recovery.earlier_bytes);
         while recovery.under_way.len() < RECOVERIES_AT_ONCE
             && let Some(mut returning) = recovery.waiting.pop_front()
         {

@@ -32,8 +32,8 @@ const STAGES_MAX: usize = 2;
 /// Sizes of a WAL, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WalLimits {
-    /// All files together, and what earlier lives left of theirs; the files that a commit needs at
-    /// least are made even above it.
+    /// All files together, and, until the shard has drained it, its share of what earlier lives left;
+    /// the files that a commit needs at least are made even above it.
     pub bytes_max: u64,
     /// The first file; later ones are larger, so that a start is fast and a busy broker has few.
     pub first_file_bytes: u64,

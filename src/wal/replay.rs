@@ -96,6 +96,8 @@ pub struct Replayed {
     pub torn: bool,
     /// Bytes read.
     pub bytes: u64,
+    /// Bytes of the commits that were believed, with what fills their last blocks.
+    pub commits_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -296,6 +298,7 @@ impl Replay {
             };
             self.expected = Lsn::new(self.expected.get() + entries.len() as u64);
             self.result.entries.append(&mut entries);
+            self.result.commits_bytes += commit.padded_bytes() as u64;
             at += commit.padded_bytes();
         }
         self.position += at as u64;
