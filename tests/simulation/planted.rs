@@ -19,7 +19,8 @@ fn catchers(bug: Bug) -> &'static [&'static str] {
         | Bug::CheckpointBeforeRecovery => &["acknowledged", "shown", "answers", "recovery"],
         // Or the client tries for ever to append behind what was lost.
         Bug::AnswerDuplicateEarly => &["acknowledged", "shown", "answers", "recovery", "finish"],
-        Bug::ShowLogEnd => &["shown", "acknowledged"],
+        // Or a consumer asks for what comes behind the lost records it was shown.
+        Bug::ShowLogEnd => &["shown", "acknowledged", "answers"],
         Bug::LoseProducers => &["duplicates"],
         // The bytes that a start needs are gone.
         Bug::RecycleBeforeSync
